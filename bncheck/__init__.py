@@ -1,0 +1,50 @@
+"""Tells whether a batch-normalization layer is right, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from bncheck.batch import Batch, assemble, generate
+    from bncheck.checks.gradients import check_gradients
+    from bncheck.errors import BadInput
+    from bncheck.report import Report, Verdict
+    from bncheck.settings import CheckSettings, LayerSettings, Method, Mode
+
+_HOMES = {
+    "BadInput": "errors",
+    "Batch": "batch",
+    "CheckSettings": "settings",
+    "LayerSettings": "settings",
+    "Method": "settings",
+    "Mode": "settings",
+    "Report": "report",
+    "Verdict": "report",
+    "assemble": "batch",
+    "check_gradients": "checks.gradients",
+    "generate": "batch",
+}
+__all__ = [
+    "BadInput",
+    "Batch",
+    "CheckSettings",
+    "LayerSettings",
+    "Method",
+    "Mode",
+    "Report",
+    "Verdict",
+    "assemble",
+    "check_gradients",
+    "generate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Start-up is part of the product: `import bncheck` loads NumPy only when something is used.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bncheck' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"bncheck.{_HOMES[name]}"), name)

@@ -1,0 +1,265 @@
+"""A batch: x, gamma, beta, dout and, where known, the running statistics; made here or given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bncheck import memory
+from bncheck.batchnorm import Array, Statistics, batch_statistics, update_running
+from bncheck.errors import BadInput
+
+DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64")}
+ARRAYS = ("x", "gamma", "beta", "dout", "running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the (N, D) of the mathematics lay in the array that was given."""
+
+    shape: tuple[int, ...]
+    channel_axis: int
+
+    @classmethod
+    def of(cls, array: Array, channel_axis: int | None, name: str = "x") -> Layout:
+        """Columns are channels: the last axis of a table, the axis named for anything else."""
+        if channel_axis is None and array.ndim != 2:
+            ways = {1: "give it as (N, 1) or (1, D)", 0: "give a table (N, D)"}.get(
+                array.ndim, "name the axis of its channels, --channel-axis 1 for (N, C, H, W)"
+            )
+            raise BadInput(f"{name} has shape {array.shape}, and (N, D) is needed: {ways}")
+        axis = 1 if channel_axis is None else channel_axis
+        if array.ndim < 2 or not -array.ndim <= axis < array.ndim:
+            raise BadInput(f"--channel-axis {axis} does not exist in {name} of shape {array.shape}")
+        if 0 in array.shape:
+            raise BadInput(f"{name} has shape {array.shape}: there is nothing in it")
+        return cls(array.shape, axis % array.ndim)
+
+    def to_table(self, array: Array) -> Array:
+        """(N, D) from the layout given; a view where that is possible."""
+        return np.moveaxis(array, self.channel_axis, -1).reshape(-1, self.shape[self.channel_axis])
+
+    def from_table(self, table: Array) -> Array:
+        """The layout given, from (N, D)."""
+        moved = [n for axis, n in enumerate(self.shape) if axis != self.channel_axis]
+        return np.moveaxis(table.reshape(*moved, -1), -1, self.channel_axis)
+
+    def index(self, row: int, column: int) -> tuple[int, ...]:
+        """Where entry (row, column) of the table stands in the layout given."""
+        moved = [n for axis, n in enumerate(self.shape) if axis != self.channel_axis]
+        place = [int(i) for i in np.unravel_index(row, moved)]
+        place.insert(self.channel_axis, int(column))
+        return tuple(place)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x and dout are (N, D); gamma, beta and the running statistics are (D,); one dtype throughout."""
+
+    x: Array
+    gamma: Array
+    beta: Array
+    dout: Array
+    running: Statistics | None = None
+    source: str = "arrays"
+    seed: int | None = None
+    layout: Layout | None = None
+    """None where x was an (N, D) table to begin with."""
+    columns: tuple[str, ...] = field(default=())
+    """The names of the columns, where the file had any."""
+
+    @property
+    def n(self) -> int:
+        return int(self.x.shape[0])
+
+    @property
+    def d(self) -> int:
+        return int(self.x.shape[1])
+
+    def place(self, row: int, column: int) -> tuple[int, ...]:
+        """Where an entry of x stands in the array as it was given."""
+        return self.layout.index(row, column) if self.layout else (int(row), int(column))
+
+    def given(self, table: Array) -> Array:
+        """An (N, D) result in the layout of the x that was given."""
+        return self.layout.from_table(table) if self.layout else table
+
+
+@dataclass(frozen=True)
+class Population:
+    """What generated batches are drawn from: one spread and one mean for each column.
+
+    Bland data hides mistakes, so columns differ on purpose.  Spreads vary about ``scale`` by a
+    factor of 4 either way; every fourth column has a variance near 1e-5, the usual eps, whatever the scale,
+    since only there does the place of eps show.  Means lie within two spreads of ``offset``.
+    """
+
+    d: int
+    seed: int
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.d < 1:
+            raise BadInput(f"D is {self.d}: at least one column is needed")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise BadInput(f"scale is {self.scale:g}: give a finite number above 0")
+        if not math.isfinite(self.offset):
+            raise BadInput(f"offset is {self.offset:g}: give a finite number")
+
+    def draw(self, n: int, which: int = 0) -> Array:
+        """Batch number ``which``, (n, D) in float64."""
+        rng = _stream(self.seed, "population")
+        spread = self.scale * 4.0 ** rng.uniform(-1, 1, self.d)
+        spread[3::4] = 10.0 ** rng.uniform(-2.75, -2.25, len(spread[3::4]))
+        mean = self.offset + spread * rng.uniform(-2, 2, self.d)
+        return mean + spread * _normal(_stream(self.seed, "x", which), n, self.d)
+
+
+def generate(
+    n: int = 64,
+    d: int = 10,
+    seed: int = 0,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    dtype: str | None = None,
+) -> Batch:
+    """A batch of ``n`` rows and ``d`` columns, the same for the same seed on every machine."""
+    if n < 1:
+        raise BadInput(f"N is {n}: at least one row is needed")
+    population = Population(d, seed, scale, offset)
+    memory.require(n, d, 8 * 6, "a batch")
+    return assemble({"x": population.draw(n)}, seed=seed, dtype=dtype, source="generated")
+
+
+def assemble(
+    arrays: dict[str, Array],
+    *,
+    seed: int = 0,
+    dtype: str | None = None,
+    channel_axis: int | None = None,
+    source: str = "arrays",
+    columns: tuple[str, ...] = (),
+) -> Batch:
+    """A Batch from whichever of ``ARRAYS`` there are; gamma, beta and dout that are absent come from ``seed``.
+
+    Raises BadInput for shapes that do not fit, numbers that are not finite, or that ``dtype`` cannot hold.
+    """
+    raw = {name: _real(name, np.asanyarray(array), source) for name, array in arrays.items()}
+    layout = Layout.of(raw["x"], channel_axis)
+    target = DTYPES[dtype] if dtype else _natural(raw["x"])
+    tables = {"x": layout.to_table(raw.pop("x"))}
+    n, d = tables["x"].shape
+    for name, array in raw.items():
+        if name == "dout":
+            if array.shape != layout.shape:
+                raise BadInput(f"dout has shape {array.shape} and x has {layout.shape}: they must agree")
+            tables[name] = layout.to_table(array)
+        else:
+            if array.size != d or array.shape not in ((d,), (1, d), (d, 1)):
+                raise BadInput(f"{name} has shape {array.shape}: x has {d} columns, so ({d},) is needed")
+            tables[name] = array.reshape(d)
+    cast = {
+        name: _cast(name, array, target, layout if array.ndim == 2 else None, columns, source)
+        for name, array in tables.items()
+    }
+    if ("running_mean" in cast) != ("running_var" in cast):
+        raise BadInput(f"{source} holds one of running_mean and running_var: give both or neither")
+    if "running_var" in cast and np.any(cast["running_var"] < 0):
+        worst = int(np.argmin(cast["running_var"]))
+        raise BadInput(f"running_var[{worst}] is {cast['running_var'][worst]:g}: a variance is not negative")
+    absent: dict[str, Callable[[], Array]] = {
+        "gamma": lambda: _gamma(d, seed),
+        "beta": lambda: _normal(_stream(seed, "beta"), d),
+        "dout": lambda: _normal(_stream(seed, "dout"), n, d),
+    }
+    cast |= {name: make().astype(target) for name, make in absent.items() if name not in cast}
+    return Batch(
+        x=cast["x"],
+        gamma=cast["gamma"],
+        beta=cast["beta"],
+        dout=cast["dout"],
+        running=Statistics(cast["running_mean"], cast["running_var"]) if "running_mean" in cast else None,
+        source=source,
+        seed=seed,
+        layout=None if layout == Layout((n, d), 1) else layout,
+        columns=columns,
+    )
+
+
+def warm_up(batch: Batch, steps: int, momentum: float, population: Population | None = None) -> Batch:
+    """The batch with running statistics: those it has, or those of ``steps`` training batches.
+
+    The batches come from ``population`` (the one that x was drawn from) or, for data of the user's,
+    are x itself.  Running statistics start at mean 0 and variance 1.
+    """
+    if batch.running is not None:
+        return batch
+    if steps < 0:
+        raise BadInput(f"warmup is {steps}: give a number of batches that is not negative")
+    running = Statistics(np.zeros(batch.d), np.ones(batch.d))
+    own = batch_statistics(batch.x.astype(np.float64))
+    for k in range(steps):
+        seen = batch_statistics(population.draw(batch.n, k + 1)) if population else own
+        running = update_running(running, seen, momentum)
+    return replace(batch, running=running.astype(batch.x.dtype))
+
+
+def _stream(seed: int, *purpose: str | int) -> np.random.Generator:
+    """Independent random numbers for each purpose: adding dout to a file leaves gamma as it was."""
+    words = [int.from_bytes(str(p).encode(), "little") for p in purpose]
+    return np.random.default_rng([seed, *words])
+
+
+def _normal(rng: np.random.Generator, *shape: int) -> Array:
+    return np.asarray(rng.standard_normal(shape))
+
+
+def _gamma(d: int, seed: int) -> Array:
+    """Both signs and never 1: a backward that forgets gamma is right where gamma is 1."""
+    rng = _stream(seed, "gamma")
+    size = rng.uniform(1.25, 2.5, d) ** np.where(rng.random(d) < 0.5, -1, 1)
+    return np.asarray(size * np.where(rng.random(d) < 0.5, -1, 1))
+
+
+def _real(name: str, array: Array, source: str) -> Array:
+    if array.dtype.kind == "c":
+        raise BadInput(f"{name} in {source} is complex: real numbers are needed")
+    if array.dtype.kind not in "fiub":
+        raise BadInput(f"{name} in {source} has dtype {array.dtype}: numbers are needed")
+    return array
+
+
+def _natural(x: Array) -> np.dtype[Any]:
+    """The dtype of x where it is one that layers compute in; float64 for integers and anything wider."""
+    native = x.dtype.newbyteorder("=")
+    return native if native in DTYPES.values() else DTYPES["float64"]
+
+
+def _cast(
+    name: str,
+    table: Array,
+    dtype: np.dtype[Any],
+    layout: Layout | None,
+    columns: tuple[str, ...],
+    source: str,
+) -> Array:
+    """In the dtype of the batch, native and in C order, finite before and after."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = np.ascontiguousarray(table, dtype=dtype)
+        # A sum is finite only if every term is, and costs no array of its own.
+        if np.isfinite(cast.sum()) or np.isfinite(cast).all():
+            return cast
+    first = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
+    value = float(table[first])
+    place = ", ".join(map(str, layout.index(*first) if layout else first))
+    named = f" (column {columns[first[1]]!r})" if columns and len(first) == 2 else ""
+    if math.isfinite(value):
+        raise BadInput(f"{name}[{place}]{named} is {value:g}, which {dtype} cannot hold: use a wider --dtype")
+    count = int(np.sum(~np.isfinite(cast)))
+    more = f", and so are {count - 1} more" if count > 1 else ""
+    raise BadInput(f"{name}[{place}]{named} in {source} is {value:g}{more}: finite numbers are needed")

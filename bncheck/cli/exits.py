@@ -1,0 +1,25 @@
+"""The exit codes, which scripts rely on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from bncheck.report import Verdict
+
+
+class Exit(IntEnum):
+    PASS = 0
+    FAIL = 1
+    USAGE = 2
+    """Bad usage, bad input, or a layer that cannot be loaded."""
+    BLIND = 3
+    """Nothing wrong was seen, and nothing could have been."""
+    RAISED = 4
+    """The layer raised."""
+    BUG = 70
+    """A bug of bncheck's own (EX_SOFTWARE of sysexits.h)."""
+    INTERRUPTED = 130
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Exit:
+        return {Verdict.PASS: cls.PASS, Verdict.FAIL: cls.FAIL, Verdict.BLIND: cls.BLIND}[verdict]

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import click
+
+from bncheck import render
+from bncheck.cli.exits import Exit
+from bncheck.cli.options import (
+    BatchOptions,
+    LayerOptions,
+    OutputOptions,
+    batch_options,
+    layer_options,
+    output_options,
+)
+from bncheck.cli.output import ProgressBar, emit
+from bncheck.settings import CheckSettings, Method
+
+
+@click.command(short_help="Check dx, dgamma and dbeta against finite differences.")
+@batch_options
+@layer_options
+@click.option(
+    "--method",
+    type=click.Choice([m.value for m in Method]),
+    default=Method.CENTRAL.value,
+    show_default=True,
+    help="The difference formula.",
+)
+@click.option("--step", type=float, help="Step size in units of sqrt(var + eps).  [default: the best for each column]")
+@click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
+@output_options(render.CHECK_FORMATS)
+def grad(
+    origin: BatchOptions, layer: LayerOptions, out: OutputOptions, method: str, step: float | None, rtol: float | None
+) -> Exit:
+    """Run the layer forward and backward on BATCH, and check every entry of its gradients.
+
+    BATCH is a .npy, .npz, .csv or .tsv file, or - for standard input; without it a batch is generated.  An .npz may
+    hold x, gamma, beta, dout, running_mean and running_var.
+
+    \b
+    bncheck grad --n 64 --d 10
+    bncheck grad activations.npy --dtype float32
+    bncheck generate | bncheck grad - --format json | jq .verdict
+    """
+    from bncheck.checks.gradients import check_gradients
+
+    settings = layer.settings()
+    check = CheckSettings(Method(method), step, rtol)
+    batch = layer.prepare(origin.get(), origin)
+    with ProgressBar(out) as progress:
+        report = check_gradients(batch, settings=settings, check=check, progress=progress)
+    emit(report, out)
+    return Exit.of(report.verdict)

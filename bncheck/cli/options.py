@@ -1,0 +1,211 @@
+"""The options that commands share, and what they turn into.  Loads nothing heavy before it must."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from bncheck import render
+from bncheck.settings import LayerSettings, Mode
+
+if TYPE_CHECKING:
+    from bncheck.batch import Batch
+
+Command = Callable[..., Any]
+_GENERATING = ("n", "d", "scale", "offset")
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """Where the batch comes from."""
+
+    batch: str | None
+    n: int
+    d: int
+    seed: int
+    scale: float
+    offset: float
+    dtype: str | None
+    channel_axis: int | None
+
+    def get(self) -> Batch:
+        """The batch read or generated.  Raises BadInput."""
+        from bncheck import batch as batches
+        from bncheck import reading
+
+        if self.batch is None:
+            return batches.generate(self.n, self.d, self.seed, self.scale, self.offset, self.dtype)
+        contents = reading.read_batch(self.batch, sys.stdin.buffer)
+        return batches.assemble(
+            contents.arrays,
+            seed=self.seed,
+            dtype=self.dtype,
+            channel_axis=self.channel_axis,
+            source=contents.source,
+            columns=contents.columns,
+        )
+
+
+@dataclass(frozen=True)
+class LayerOptions:
+    """How the layer is configured, and where its running statistics come from."""
+
+    mode: str
+    eps: float
+    momentum: float
+    stats: str | None
+    warmup: int
+
+    def settings(self) -> LayerSettings:
+        return LayerSettings(Mode(self.mode), self.eps, self.momentum)
+
+    def prepare(self, batch: Batch, origin: BatchOptions) -> Batch:
+        """The batch with the running statistics that the mode needs: --stats, its own, or warmed up."""
+        from bncheck import batch as batches
+        from bncheck import reading
+
+        if self.stats is not None:
+            statistics = reading.read_statistics(self.stats, batch.d)
+            return replace(batch, running=statistics.astype(batch.x.dtype))
+        if self.mode == Mode.TRAIN:
+            return batch
+        drawn = origin.batch is None
+        population = batches.Population(origin.d, origin.seed, origin.scale, origin.offset) if drawn else None
+        return batches.warm_up(batch, self.warmup, self.momentum, population)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How results are shown, and where."""
+
+    format: str | None
+    output: str | None
+    quiet: bool
+    verbose: bool
+
+
+def batch_options(command: Command) -> Command:
+    options = (
+        click.argument("batch", required=False, type=click.Path(allow_dash=True)),
+        click.option("--n", type=click.IntRange(min=1), default=64, show_default=True, help="Rows to generate."),
+        click.option("--d", type=click.IntRange(min=1), default=10, show_default=True, help="Columns to generate."),
+        click.option(
+            "--seed",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Of everything that is generated: the batch, or what a file leaves out.",
+        ),
+        click.option(
+            "--scale", type=float, default=1.0, show_default=True, help="Typical spread of a generated column."
+        ),
+        click.option(
+            "--offset", type=float, default=0.0, show_default=True, help="Mean that generated columns lie around."
+        ),
+        click.option(
+            "--dtype",
+            type=click.Choice(["float16", "float32", "float64"]),
+            help="What the layer computes in.  [default: the dtype of the batch]",
+        ),
+        click.option("--channel-axis", type=int, help="The axis of the channels: 1 for (N, C, H, W)."),
+    )
+    return _gather(command, options, BatchOptions, "origin", _refuse_generating)
+
+
+def layer_options(command: Command) -> Command:
+    options = (
+        click.option(
+            "--mode",
+            type=click.Choice([m.value for m in Mode]),
+            default=Mode.TRAIN.value,
+            show_default=True,
+            help="Statistics of the batch (train) or running ones (test).",
+        ),
+        click.option("--eps", type=float, default=1e-5, show_default=True, help="Added to the variance."),
+        click.option(
+            "--momentum",
+            type=float,
+            default=0.9,
+            show_default=True,
+            help="Share of the running statistics kept at each step.",
+        ),
+        click.option(
+            "--stats",
+            type=click.Path(),
+            metavar="FILE",
+            help="Running statistics, as forward --save-stats wrote them.",
+        ),
+        click.option(
+            "--warmup",
+            type=click.IntRange(min=0),
+            default=100,
+            show_default=True,
+            help="Training batches that make the running statistics where test mode is given none.",
+        ),
+    )
+    return _gather(command, options, LayerOptions, "layer")
+
+
+def output_options(formats: tuple[str, ...], default: str = "table") -> Callable[[Command], Command]:
+    options = (
+        click.option(
+            "--format",
+            type=click.Choice(formats),
+            help=f"[default: what the name of --output says, or {default}]",
+        ),
+        click.option(
+            "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, whole or not at all."
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code says it."),
+        click.option("-v", "--verbose", is_flag=True, help="Say how the numbers came about."),
+    )
+    return lambda command: _gather(command, options, OutputOptions, "out", _refuse_format(formats))
+
+
+def _gather(
+    command: Command,
+    options: tuple[Callable[[Command], Command], ...],
+    kind: type[Any],
+    name: str,
+    check: Callable[[Any], None] | None = None,
+) -> Command:
+    """Adds the options and hands them to the command as one value, under one name."""
+    own = [field.name for field in fields(kind)]
+
+    @functools.wraps(command)
+    def gathered(**given: Any) -> Any:
+        value = kind(**{key: given.pop(key) for key in own})
+        if check is not None:
+            check(value)
+        return command(**given, **{name: value})
+
+    wrapped: Command = gathered
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _refuse_generating(origin: BatchOptions) -> None:
+    if origin.batch is None:
+        if origin.channel_axis is not None:
+            raise click.UsageError("--channel-axis describes a BATCH, and a generated one has none")
+        return
+    context = click.get_current_context()
+    for name in _GENERATING:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name} is for a generated batch: leave it out, or leave out {origin.batch}")
+
+
+def _refuse_format(formats: tuple[str, ...]) -> Callable[[OutputOptions], None]:
+    def refuse(out: OutputOptions) -> None:
+        asked = render.format_of(out.output) if out.output and out.format is None else None
+        if asked and asked not in formats:
+            raise click.UsageError(f"{out.output}: this command does not write {asked}; name a --format")
+
+    return refuse

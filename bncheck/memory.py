@@ -1,0 +1,42 @@
+"""Does it fit?  Asked before anything is allocated, so that the answer is a sentence and not a kill."""
+
+from __future__ import annotations
+
+import os
+
+from bncheck.errors import BadInput
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def total() -> int | None:
+    """Bytes of memory of this machine, or None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None:
+    """Raise BadInput, saying what would fit, where (rows, columns) at that price exceeds this machine."""
+    needed, there = rows * columns * bytes_per_entry, total()
+    if there is None or needed <= there:
+        return
+    fit = there // (bytes_per_entry * max(1, columns))
+    advice = (
+        f"(N, D) = ({fit}, {columns}) would fit"
+        if fit >= 2
+        else f"(N, D) = ({min(rows, 1024)}, {there // (bytes_per_entry * min(rows, 1024))}) would fit"
+    )
+    raise BadInput(
+        f"{purpose} of (N, D) = ({rows}, {columns}) needs {_size(needed)} of memory "
+        f"and this machine has {_size(there)}: {advice}"
+    )
+
+
+def _size(count: float) -> str:
+    for unit in _UNITS:
+        if count < 1024 or unit == _UNITS[-1]:
+            break
+        count /= 1024
+    return f"{count:.3g} {unit}"

@@ -1,0 +1,43 @@
+"""Results as text, tables and files: one renderer a file, all with the signature of ``Renderer``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bncheck.report import PassReport, Report
+
+CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
+ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
+BINARY_FORMATS = ("npy", "npz")
+_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
+    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz")
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the place that the output goes to can show."""
+
+    terminal: bool = False
+    width: int = 80
+    verbose: bool = False
+
+
+class Renderer(Protocol):
+    def __call__(self, result: Report | PassReport, look: Look) -> str | bytes: ...
+
+
+def renderer(name: str, look: Look) -> Renderer:
+    """The renderer of a format.  Only a table on a terminal needs rich, and only then is it loaded."""
+    module = {"table": "terminal" if look.terminal else "text", "tsv": "csv", "npy": "numpy", "npz": "numpy"}
+    home = import_module(f"bncheck.render.as_{module.get(name, name)}")
+    found: Renderer = getattr(home, f"render_{name}", None) or home.render
+    return found
+
+
+def format_of(path: str) -> str | None:
+    """The format that a file's name asks for, if any."""
+    return next((name for suffix, name in _SUFFIXES.items() if path.lower().endswith(suffix)), None)

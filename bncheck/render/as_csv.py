@@ -1,0 +1,51 @@
+"""CSV and TSV: a check as one row for each gradient, a pass as the main array itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from bncheck.render import Look
+from bncheck.report import PassReport, Report
+from bncheck.writing import delimited
+
+_HEADER = (
+    *("gradient", "shape", "max_rel_error", "max_abs_error", "error_bar"),
+    *("worst_index", "worst_analytic", "worst_numeric", "worst_allowed", "verdict"),
+)
+
+
+def render_csv(result: Report | PassReport, look: Look) -> str:
+    return _render(result, ",")
+
+
+def render_tsv(result: Report | PassReport, look: Look) -> str:
+    return _render(result, "\t")
+
+
+def _render(result: Report | PassReport, delimiter: str) -> str:
+    if isinstance(result, PassReport):
+        name = next(iter(result.arrays))
+        array = result.arrays[name]
+        columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
+        return delimited(array, columns, delimiter)
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for g in result.gradients:
+        worst = g.worst
+        writer.writerow(
+            (
+                g.name,
+                "x".join(map(str, g.shape)),
+                g.max_rel_error,
+                g.max_abs_error,
+                g.error_bar,
+                " ".join(map(str, worst.index)),
+                worst.analytic,
+                worst.numeric,
+                worst.error_bar + worst.rounding,
+                g.verdict.value,
+            )
+        )
+    return file.getvalue()

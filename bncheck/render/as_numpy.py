@@ -1,0 +1,17 @@
+"""NumPy's own formats: all arrays by name, or the main one."""
+
+from __future__ import annotations
+
+from bncheck import writing
+from bncheck.render import Look
+from bncheck.report import PassReport, Report
+
+
+def render_npz(result: Report | PassReport, look: Look) -> bytes:
+    assert isinstance(result, PassReport)
+    return writing.npz(result.arrays)
+
+
+def render_npy(result: Report | PassReport, look: Look) -> bytes:
+    assert isinstance(result, PassReport)
+    return writing.npy(next(iter(result.arrays.values())))

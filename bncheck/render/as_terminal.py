@@ -1,0 +1,45 @@
+"""The same on a terminal, by rich: colour beside the words, never instead of them."""
+
+from __future__ import annotations
+
+import io
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from bncheck.render import Look
+from bncheck.render.document import Table, document
+from bncheck.report import PassReport, Report, Verdict
+
+_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
+
+
+def render(result: Report | PassReport, look: Look) -> str:
+    content = document(result, look.verbose)
+    console = Console(file=io.StringIO(), force_terminal=True, width=look.width, highlight=False)
+    console.print(Text(content.heading, style="bold"))
+    for table in content.tables:
+        console.print(_grid(table))
+    for paragraph in content.paragraphs:
+        console.print(Padding(_styled(paragraph), (0, 0, 1, 0)))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def _grid(table: Table) -> Grid:
+    # Text, not str: rich would read dx[n, d] as markup and drop it.
+    grid = Grid(box=SIMPLE_HEAD, pad_edge=False, caption=table.note or None, caption_justify="left")
+    for j, name in enumerate(table.header):
+        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold")
+    for row in table.rows:
+        grid.add_row(*map(_styled, row))
+    return grid
+
+
+def _styled(text: str) -> Text:
+    """A text that begins with a verdict is coloured by it."""
+    word = text.split(":", 1)[0]
+    return Text(text, style=_STYLES[Verdict(word)] if word in set(Verdict) else "")

@@ -1,0 +1,27 @@
+"""Plain text for pipes and files: aligned, without colour, never wrapped or cut."""
+
+from __future__ import annotations
+
+from bncheck.render import Look
+from bncheck.render.document import Table, document
+from bncheck.report import PassReport, Report
+
+
+def render(result: Report | PassReport, look: Look) -> str:
+    content = document(result, look.verbose)
+    blocks = [content.heading, *map(_aligned, content.tables), *content.paragraphs]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _aligned(table: Table) -> str:
+    cells = [table.header, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if j else cell.ljust(width)
+            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, f"({table.note})"] if table.note else lines)

@@ -1,0 +1,133 @@
+"""What a result says, before anyone decides how it looks: headings, tables of strings, sentences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from bncheck.report import Finding, GradientResult, PassReport, Report, Verdict
+
+_ROWS, _COLUMNS, _STATISTICS = 6, 6, 12
+
+
+@dataclass(frozen=True)
+class Table:
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    """What was left out, if anything."""
+
+
+@dataclass(frozen=True)
+class Document:
+    heading: str
+    tables: tuple[Table, ...]
+    paragraphs: tuple[str, ...]
+    verdict: Verdict | None = None
+
+
+def document(result: Report | PassReport, verbose: bool = False) -> Document:
+    if isinstance(result, Report):
+        return _of_check(result, verbose)
+    return _of_arrays(result)
+
+
+def number(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits - 1}e}" if value and math.isfinite(value) else f"{value:g}"
+
+
+def value(x: Any) -> str:
+    return f"{float(x):.6g}"
+
+
+def place(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(map(str, index))}]"
+
+
+def _heading(result: Report | PassReport) -> str:
+    batch = result.batch
+    origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
+    return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
+
+
+def _of_check(report: Report, verbose: bool) -> Document:
+    errors = Table(
+        ("gradient", "shape", "max rel error", "max abs error", "error bar", "verdict"),
+        tuple(
+            (
+                g.name,
+                str(g.shape),
+                number(g.max_rel_error),
+                number(g.max_abs_error),
+                number(g.error_bar),
+                g.verdict.value,
+            )
+            for g in report.gradients
+        ),
+    )
+    worst = Table(
+        ("worst entry", "analytic", "numeric", "difference", "allowed"),
+        tuple(_worst(g) for g in report.gradients),
+    )
+    paragraphs = [_sentence(finding) for finding in report.findings]
+    paragraphs += [f"{g.name} is blind: {g.reason}." for g in report.gradients if g.verdict is Verdict.BLIND]
+    paragraphs.append(_summary(report))
+    if verbose:
+        paragraphs.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
+    return Document(_heading(report), (errors, worst), tuple(paragraphs), report.verdict)
+
+
+def _worst(g: GradientResult) -> tuple[str, ...]:
+    w = g.worst
+    return (
+        g.name + place(w.index),
+        value(w.analytic),
+        value(w.numeric),
+        number(abs(w.analytic - w.numeric)),
+        number(w.error_bar + w.rounding),
+    )
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.code} {finding.title} ({finding.quantity}): {finding.evidence}. Mend: {finding.hint}."
+
+
+def _summary(report: Report) -> str:
+    names = {v: [g.name for g in report.gradients if g.verdict is v] for v in Verdict}
+    by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
+    cost = f"{report.forward_passes:g} forward passes, {report.seconds:.2g} s"
+    said = {
+        Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
+        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} differs from the finite differences by more than {by} allows",
+    }
+    return f"{report.verdict.value}: {said[report.verdict]} ({cost})"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _of_arrays(result: PassReport) -> Document:
+    tables = [_head(name, a, result.columns) for name, a in result.arrays.items() if a.ndim > 1]
+    flat = {name: a for name, a in result.arrays.items() if a.ndim == 1}
+    if flat:
+        labels = result.columns or tuple(map(str, range(result.batch.d)))
+        rows = tuple(
+            (label, *(value(a[j]) for a in flat.values()))
+            for j, label in enumerate(labels[: min(_STATISTICS, result.batch.d)])
+        )
+        left = result.batch.d - len(rows)
+        tables.append(Table(("column", *flat), rows, f"{left} more columns" if left > 0 else ""))
+    note = "Other formats (--format csv, json, npz) give every number in full."
+    return Document(_heading(result), tuple(tables), (note,))
+
+
+def _head(name: str, array: Any, columns: tuple[str, ...]) -> Table:
+    flat = array.reshape(len(array), -1)
+    labels = columns if len(columns) == flat.shape[1] else tuple(map(str, range(flat.shape[1])))
+    rows = tuple((str(i), *(value(x) for x in row)) for i, row in enumerate(flat[:_ROWS, :_COLUMNS]))
+    whole = flat.shape[0] <= _ROWS and flat.shape[1] <= _COLUMNS
+    note = "" if whole else f"the corner of {name} {array.shape}"
+    return Table((name, *labels[:_COLUMNS]), rows, note)

@@ -1,0 +1,130 @@
+"""What a check found: plain frozen data, which turns into JSON as it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+SCHEMA = 1
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    BLIND = "blind"
+    """Nothing wrong was seen, and nothing could have been."""
+
+    @classmethod
+    def worst(cls, verdicts: list[Verdict]) -> Verdict:
+        """A failure outweighs blindness, and blindness a pass."""
+        return max(verdicts, key=[cls.PASS, cls.BLIND, cls.FAIL].index)
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    NOTE = "note"
+    """A convention that differs from the one asked for, and no mistake."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    code: str
+    title: str
+    severity: Severity
+    quantity: str
+    evidence: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class BatchInfo:
+    n: int
+    d: int
+    dtype: str
+    source: str
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The entry that came closest to being rejected, or went furthest beyond."""
+
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+    error_bar: float
+    """Of the numeric value."""
+    rounding: float
+    """What rounding may make of the analytic one."""
+
+
+@dataclass(frozen=True)
+class GradientResult:
+    name: str
+    shape: tuple[int, ...]
+    max_rel_error: float
+    """max |a - n| / max(|a| + |n|, tiny), the number that the field expects."""
+    max_abs_error: float
+    error_bar: float
+    """The largest error bar of the numeric values."""
+    worst: Worst
+    verdict: Verdict
+    reason: str = ""
+    """Why the verdict is not a plain pass, as a sentence."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of checking gradients."""
+
+    verdict: Verdict
+    mode: str
+    implementation: str
+    batch: BatchInfo
+    settings: dict[str, Any]
+    gradients: tuple[GradientResult, ...]
+    findings: tuple[Finding, ...]
+    forward_passes: float
+    seconds: float
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
+        raw = asdict(self)
+        gradients = {g.pop("name"): g for g in raw.pop("gradients")}
+        return dict(plain({"schema": SCHEMA, **raw, "gradients": gradients}))
+
+
+@dataclass(frozen=True)
+class PassReport:
+    """The result of running a forward or a backward pass: named arrays, the main one first."""
+
+    command: str
+    mode: str
+    implementation: str
+    batch: BatchInfo
+    settings: dict[str, Any]
+    arrays: dict[str, Any]
+    columns: tuple[str, ...]
+    version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        own = {k: v for k, v in vars(self).items() if k not in ("arrays", "columns", "batch")}
+        batch = asdict(self.batch)
+        arrays = {name: array.tolist() for name, array in self.arrays.items()}
+        return dict(plain({"schema": SCHEMA, **own, "batch": batch, **arrays}))
+
+
+def plain(value: Any) -> Any:
+    """With tuples as lists, enumerations as their values, and None for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

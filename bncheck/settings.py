@@ -1,0 +1,56 @@
+"""The choices that a user makes, by the names they have on the command line.  Imports nothing heavy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bncheck.errors import BadInput
+
+
+class Mode(StrEnum):
+    TRAIN = "train"
+    TEST = "test"
+
+
+class Method(StrEnum):
+    """The finite-difference formulas; their weights stand in differences.py."""
+
+    CENTRAL = "central"
+    FORWARD = "forward"
+    RICHARDSON = "richardson"
+    COMPLEX = "complex"
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What a layer is configured with."""
+
+    mode: Mode = Mode.TRAIN
+    eps: float = 1e-5
+    momentum: float = 0.9
+    """The share of the running statistics that is kept at each step."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.eps) and self.eps >= 0):
+            raise BadInput(f"eps is {self.eps:g}: give a finite number that is not negative")
+        if not 0 <= self.momentum <= 1:
+            raise BadInput(f"momentum is {self.momentum:g}: give the share kept, between 0 and 1")
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """How gradients are checked."""
+
+    method: Method = Method.CENTRAL
+    step: float | None = None
+    """Step size in units of each column's sqrt(var + eps); None takes the best for the noise found."""
+    rtol: float | None = None
+    """None: the error bars decide.  A number: max |a - n| / max(|a| + |n|, tiny) <= rtol decides."""
+
+    def __post_init__(self) -> None:
+        if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
+            raise BadInput(f"step is {self.step:g}: give a finite number above 0")
+        if self.rtol is not None and not (math.isfinite(self.rtol) and self.rtol >= 0):
+            raise BadInput(f"rtol is {self.rtol:g}: give a finite number that is not negative")

@@ -1,0 +1,76 @@
+"""Arrays as bytes, and bytes into files: whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from bncheck.batchnorm import Array
+from bncheck.errors import BadInput
+
+
+def npz(arrays: Mapping[str, Array]) -> bytes:
+    """A NumPy archive; the same bytes for the same arrays."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def npy(array: Array) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def delimited(table: Array, columns: tuple[str, ...] = (), delimiter: str = ",") -> str:
+    """Rows of numbers, each the shortest that reads back as the same value in its dtype.
+
+    Axes beyond the second are unrolled into the row.
+    """
+    rows = [delimiter.join(columns)] if columns else []
+    # str of a NumPy scalar is shortest for its own dtype; repr of a float would pad float32 with noise.
+    rows += [delimiter.join(map(str, row)) for row in table.reshape(len(table), -1)]
+    return "\n".join(rows) + "\n"
+
+
+def write(path: str, content: str | bytes) -> None:
+    """Write the file at once under its name, so that a failure leaves what was there before.
+
+    A device or a named pipe is written to as it is.  Raises BadInput where the system refuses.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    target = Path(path)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+        else:
+            _replace(target.resolve(), data)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def _replace(target: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        # mkstemp makes files private; the one asked for gets the mode it had, or the usual one.
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
