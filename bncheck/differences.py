@@ -221,11 +221,12 @@ class _Run:
         return out
 
     def blocks(self, copies: int) -> Iterator[tuple[slice, int]]:
-        """Blocks of columns, each with the number of copies of it that fill the cache."""
+        """Blocks of columns, each with how many of its copies to evaluate at once: a cacheful, evenly shared out."""
         width = min(self.x.shape[1], self.lanes)
         for left in range(0, self.x.shape[1], width):
             columns = slice(left, min(left + width, self.x.shape[1]))
-            yield columns, max(1, min(copies, self.lanes // (columns.stop - left)))
+            rounds = math.ceil(copies * (columns.stop - left) / self.lanes)
+            yield columns, math.ceil(copies / rounds)
 
     def entries(self, stencil: Stencil, h: Array) -> Array:
         """(P, D), one entry of each lane perturbed at a time."""

@@ -7,17 +7,23 @@ Nothing here is tuned to let layers pass: it is the first-order error analysis o
   (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2) and sqrt(N) what rounding
   errors that do not conspire add up to, exceeded 4 times with a probability below 1e-3 a sum
   (Higham & Mary, "A new approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019);
-* delta, the error of xhat that a wrong mean causes.  The mean is off by up to c u max|x|, hence
-  xhat by delta = c u max|x| / sqrt(var + eps), *all rows of a column alike*, so that it adds up in
-  dgamma and is no random wiggle.  In units of u this is the condition number kappa of section 4;
-* rho, the relative error of inv.  The two-pass variance is off by the square of the mean's error
-  and a few roundings (Chan, Golub & LeVeque 1983, section 3): rho = c u + min(1, delta²) + eta / (var + eps).
+* kappa = max|x| / sqrt(var + eps), the condition number of a column: what one rounding of x, or of
+  the mean, amounts to in xhat is u kappa;
+* delta = c u kappa, the error of xhat that a wrong mean causes: *the same in all rows of a column*, so
+  that it multiplies |sum(dout)| in dgamma and is no random wiggle; iota = 4 u kappa, the error that rounding x row
+  by row causes, which is one, and adds up like sqrt(N);
+* rho = c u + min(1, delta^2) + eta / (var + eps), the relative error of inv: the two-pass variance
+  is off by the square of the mean's error and a few roundings (Chan, Golub & LeVeque 1983, section 3).
 
-Then xhat is off by xi = delta + (rho + u) |xhat|, and term by term, with g = dout * gamma,
+With g = dout * gamma, r = (rho + c u) what multiplies every term, and m = mean(g * xhat), which is off by
+
+    mu = delta |mean(g)| + iota |g|_2 / N + r mean|g * xhat|,
+
+term by term the gradients are off by
 
     dbeta    c u sum|dout|
-    dgamma   sum(|dout| xi) + c u sum|dout * xhat|
-    dx       (rho + c u) * natural scale + inv * (xi |mean(g xhat)| + (|xhat| + xi) mean(|g| xi))
+    dgamma   delta |sum(dout)| + iota |dout|_2 + r sum|dout * xhat|
+    dx       r * natural scale + inv * ((delta + iota) |m| + (|xhat| + delta) mu)
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
@@ -47,33 +53,34 @@ class Allowance:
 def allowance(call: Call, dout: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Allowance:
     """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
     x, gamma, dout = (a.astype(np.float64) for a in (call.x, call.gamma, dout))
-    info = np.finfo(dtype)
+    info, n = np.finfo(dtype), len(x)
     u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
-    c = u * summation(len(x))
+    c = u * summation(n)
     fixed = call.running if call.settings.mode is Mode.TEST else None
-    mean, var = (s.astype(np.float64) for s in fixed) if fixed else batch_statistics(x)
+    mean, var = fixed.astype(np.float64) if fixed else batch_statistics(x)
     inv = 1 / np.sqrt(np.maximum(var + call.settings.eps, eta))
-    xhat, g = np.abs(x - mean) * inv, np.abs(dout * gamma)
-    delta = c * np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-    rho = c + np.minimum(1, delta**2) + eta * inv**2
-    xi = delta + (rho + u) * xhat
-    if fixed:
-        scale = inv * g
-        rounding = (rho + c) * scale
-    else:
-        signed = np.abs((dout * gamma * (x - mean) * inv).mean(axis=0))
-        scale = inv * (g + g.mean(axis=0) + xhat * (g * xhat).mean(axis=0))
-        rounding = (rho + c) * scale + inv * (xi * signed + (xhat + xi) * (g * xi).mean(axis=0))
-    size = np.abs(dout)
-    natural = Gradients(scale, (size * xhat).sum(axis=0), size.sum(axis=0))
-    return Allowance(
-        natural,
-        Gradients(
-            rounding + len(x) * eta,
-            (size * xi).sum(axis=0) + c * natural.dgamma + len(x) * eta,
-            c * natural.dbeta + len(x) * eta,
-        ),
-    )
+    xhat, g = (x - mean) * inv, dout * gamma
+    kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
+    delta, iota = c * kappa, 4 * u * kappa
+    relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
+    products = np.abs(dout * xhat).sum(axis=0)
+    scale = inv * np.abs(g)
+    rounding = relative * scale
+    if not fixed:
+        through = np.abs(gamma) * products / n
+        mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g)) / n + relative * through
+        scale = scale + inv * (np.abs(g).mean(axis=0) + np.abs(xhat) * through)
+        rounding = relative * scale + inv * (
+            (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
+        )
+    sizes = np.abs(dout).sum(axis=0)
+    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * products
+    lost = n * eta
+    return Allowance(Gradients(scale, products, sizes), Gradients(rounding + lost, dgamma + lost, c * sizes + lost))
+
+
+def _norm(table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.asarray(np.sqrt(np.einsum("nd,nd->d", table, table)))
 
 
 def summation(n: int) -> float:

@@ -139,7 +139,8 @@ class _Numeric:
         return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
 
     def _of_parameters(self, both: Array, columns: Array) -> Array:
-        return self._out(self.wide.x.take(columns, axis=1), both[0], both[1], columns)
+        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
+        return self._out(x, both[0], both[1], columns)
 
     def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
         running = self.wide.running.take(columns) if self.wide.running else None

@@ -42,7 +42,10 @@ def judge(
     if wrong:
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
     elif not np.any(np.abs(n) > allowed):
-        verdict, reason = Verdict.BLIND, f"{name} is zero within its error bars: zeros would have passed as well"
+        verdict, reason = (
+            Verdict.BLIND,
+            "zero within its error bars, so that a gradient of zeros would have passed as well",
+        )
     else:
         verdict, reason = Verdict.PASS, ""
     return GradientResult(
