@@ -11,17 +11,18 @@ if TYPE_CHECKING:
     from bncheck.checks.gradients import check_gradients
     from bncheck.errors import BadInput
     from bncheck.report import Report, Verdict
-    from bncheck.settings import CheckSettings, LayerSettings, Method, Mode
+    from bncheck.settings import CheckSettings, LayerSettings
+    from bncheck.vocabulary import Method, Mode
 
 _HOMES = {
     "BadInput": "errors",
     "Batch": "batch",
     "CheckSettings": "settings",
     "LayerSettings": "settings",
-    "Method": "settings",
-    "Mode": "settings",
+    "Method": "vocabulary",
+    "Mode": "vocabulary",
     "Report": "report",
-    "Verdict": "report",
+    "Verdict": "vocabulary",
     "assemble": "batch",
     "check_gradients": "checks.gradients",
     "generate": "batch",

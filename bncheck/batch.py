@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bncheck import memory
-from bncheck.batchnorm import Array, Statistics, batch_statistics, update_running
+from bncheck.arrays import Array
+from bncheck.batchnorm import Statistics, batch_statistics, update_running
 from bncheck.errors import BadInput
 
 DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64")}
 ARRAYS = ("x", "gamma", "beta", "dout", "running_mean", "running_var")
+RUNNING = ("running_mean", "running_var")
+_BYTES_PER_ENTRY = 6 * 8  # x, dout and what one pass makes of them
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,13 @@ class Layout:
     @classmethod
     def of(cls, array: Array, channel_axis: int | None, name: str = "x") -> Layout:
         """Columns are channels: the last axis of a table, the axis named for anything else."""
-        if channel_axis is None and array.ndim != 2:
+        if array.ndim < 2 or (channel_axis is None and array.ndim > 2):
             ways = {1: "give it as (N, 1) or (1, D)", 0: "give a table (N, D)"}.get(
                 array.ndim, "name the axis of its channels, --channel-axis 1 for (N, C, H, W)"
             )
             raise BadInput(f"{name} has shape {array.shape}, and (N, D) is needed: {ways}")
         axis = 1 if channel_axis is None else channel_axis
-        if array.ndim < 2 or not -array.ndim <= axis < array.ndim:
+        if not -array.ndim <= axis < array.ndim:
             raise BadInput(f"--channel-axis {axis} does not exist in {name} of shape {array.shape}")
         if 0 in array.shape:
             raise BadInput(f"{name} has shape {array.shape}: there is nothing in it")
@@ -114,10 +117,12 @@ class Population:
     def draw(self, n: int, which: int = 0) -> Array:
         """Batch number ``which``, (n, D) in float64."""
         rng = _stream(self.seed, "population")
-        spread = self.scale * 4.0 ** rng.uniform(-1, 1, self.d)
-        spread[3::4] = 10.0 ** rng.uniform(-2.75, -2.25, len(spread[3::4]))
-        mean = self.offset + spread * rng.uniform(-2, 2, self.d)
-        return mean + spread * _normal(_stream(self.seed, "x", which), n, self.d)
+        # A scale that overflows is refused with the numbers that it makes.
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = self.scale * 4.0 ** rng.uniform(-1, 1, self.d)
+            spread[3::4] = 10.0 ** rng.uniform(-2.75, -2.25, len(spread[3::4]))
+            mean = self.offset + spread * rng.uniform(-2, 2, self.d)
+            return np.asarray(mean + spread * _normal(_stream(self.seed, "x", which), n, self.d))
 
 
 def generate(
@@ -132,7 +137,7 @@ def generate(
     if n < 1:
         raise BadInput(f"N is {n}: at least one row is needed")
     population = Population(d, seed, scale, offset)
-    memory.require(n, d, 8 * 6, "a batch")
+    memory.require(n, d, _BYTES_PER_ENTRY, "a batch")
     return assemble({"x": population.draw(n)}, seed=seed, dtype=dtype, source="generated")
 
 
@@ -150,28 +155,23 @@ def assemble(
     Raises BadInput for shapes that do not fit, numbers that are not finite, or that ``dtype`` cannot hold.
     """
     raw = {name: _real(name, np.asanyarray(array), source) for name, array in arrays.items()}
-    layout = Layout.of(raw["x"], channel_axis)
+    layout = Layout.of(raw["x"], channel_axis, f"x in {source}")
     target = DTYPES[dtype] if dtype else _natural(raw["x"])
     tables = {"x": layout.to_table(raw.pop("x"))}
     n, d = tables["x"].shape
+    memory.require(n, d, _BYTES_PER_ENTRY, f"{source}: a pass over a batch")
+    running = {name: raw.pop(name) for name in RUNNING if name in raw}
     for name, array in raw.items():
-        if name == "dout":
-            if array.shape != layout.shape:
-                raise BadInput(f"dout has shape {array.shape} and x has {layout.shape}: they must agree")
+        if name != "dout":
+            tables[name] = _row(name, array, d, source)
+        elif array.shape == layout.shape:
             tables[name] = layout.to_table(array)
         else:
-            if array.size != d or array.shape not in ((d,), (1, d), (d, 1)):
-                raise BadInput(f"{name} has shape {array.shape}: x has {d} columns, so ({d},) is needed")
-            tables[name] = array.reshape(d)
+            raise BadInput(f"dout in {source} has shape {array.shape} and x has {layout.shape}: they must agree")
     cast = {
         name: _cast(name, array, target, layout if array.ndim == 2 else None, columns, source)
         for name, array in tables.items()
     }
-    if ("running_mean" in cast) != ("running_var" in cast):
-        raise BadInput(f"{source} holds one of running_mean and running_var: give both or neither")
-    if "running_var" in cast and np.any(cast["running_var"] < 0):
-        worst = int(np.argmin(cast["running_var"]))
-        raise BadInput(f"running_var[{worst}] is {cast['running_var'][worst]:g}: a variance is not negative")
     absent: dict[str, Callable[[], Array]] = {
         "gamma": lambda: _gamma(d, seed),
         "beta": lambda: _normal(_stream(seed, "beta"), d),
@@ -183,12 +183,17 @@ def assemble(
         gamma=cast["gamma"],
         beta=cast["beta"],
         dout=cast["dout"],
-        running=Statistics(cast["running_mean"], cast["running_var"]) if "running_mean" in cast else None,
+        running=_statistics(running, d, target, source) if running else None,
         source=source,
         seed=seed,
         layout=None if layout == Layout((n, d), 1) else layout,
         columns=columns,
     )
+
+
+def with_running(batch: Batch, running: Mapping[str, Array], source: str) -> Batch:
+    """The batch with the ``RUNNING`` statistics that ``source`` gave; raises BadInput where they do not fit it."""
+    return replace(batch, running=_statistics(running, batch.d, batch.x.dtype, source))
 
 
 def warm_up(batch: Batch, steps: int, momentum: float, population: Population | None = None) -> Batch:
@@ -206,7 +211,7 @@ def warm_up(batch: Batch, steps: int, momentum: float, population: Population | 
     for k in range(steps):
         seen = batch_statistics(population.draw(batch.n, k + 1)) if population else own
         running = update_running(running, seen, momentum)
-    return replace(batch, running=running.astype(batch.x.dtype))
+    return with_running(batch, dict(zip(RUNNING, running, strict=True)), "the warm-up")
 
 
 def _stream(seed: int, *purpose: str | int) -> np.random.Generator:
@@ -234,6 +239,24 @@ def _real(name: str, array: Array, source: str) -> Array:
     return array
 
 
+def _row(name: str, array: Array, d: int, source: str) -> Array:
+    """One number for each column, (D,)."""
+    if array.shape not in ((d,), (1, d), (d, 1)):
+        raise BadInput(f"{name} in {source} has shape {array.shape}: x has {d} columns, so ({d},) is needed")
+    return array.reshape(d)
+
+
+def _statistics(arrays: Mapping[str, Array], d: int, dtype: np.dtype[Any], source: str) -> Statistics:
+    if len(arrays) < len(RUNNING):
+        raise BadInput(f"{source} holds one of {' and '.join(RUNNING)}: give both or neither")
+    rows = (_row(name, _real(name, np.asanyarray(arrays[name]), source), d, source) for name in RUNNING)
+    found = Statistics(*(_cast(name, row, dtype, None, (), source) for name, row in zip(RUNNING, rows, strict=True)))
+    if np.any(found.var < 0):
+        worst = int(np.argmin(found.var))
+        raise BadInput(f"running_var[{worst}] in {source} is {found.var[worst]:g}: a variance is not negative")
+    return found
+
+
 def _natural(x: Array) -> np.dtype[Any]:
     """The dtype of x where it is one that layers compute in; float64 for integers and anything wider."""
     native = x.dtype.newbyteorder("=")
@@ -255,11 +278,12 @@ def _cast(
         if np.isfinite(cast.sum()) or np.isfinite(cast).all():
             return cast
     first = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
-    value = float(table[first])
+    value = table[first]
     place = ", ".join(map(str, layout.index(*first) if layout else first))
     named = f" (column {columns[first[1]]!r})" if columns and len(first) == 2 else ""
-    if math.isfinite(value):
-        raise BadInput(f"{name}[{place}]{named} is {value:g}, which {dtype} cannot hold: use a wider --dtype")
-    count = int(np.sum(~np.isfinite(cast)))
-    more = f", and so are {count - 1} more" if count > 1 else ""
+    if np.isfinite(value):
+        advice = "scale it down" if dtype == np.float64 else "use a wider --dtype"
+        raise BadInput(f"{name}[{place}]{named} in {source} is {value:g}, which {dtype} cannot hold: {advice}")
+    others = int(np.sum(~np.isfinite(cast))) - 1
+    more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
     raise BadInput(f"{name}[{place}]{named} in {source} is {value:g}{more}: finite numbers are needed")

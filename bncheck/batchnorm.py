@@ -13,12 +13,11 @@ derivative through it loses exactly the path through the variance).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-Array = NDArray[Any]
+from bncheck.arrays import Array, DTypeLike
 
 
 class Statistics(NamedTuple):

@@ -30,20 +30,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from bncheck.arrays import Array
+
 Function = Callable[[Array, Array], Array]
 """f(argument (P, M), columns (M,)) -> output (N, M); lane m is a copy of column columns[m]."""
 Tick = Callable[[float], object]
 
 
-@dataclass(frozen=True)
-class Stencil:
+class Stencil(NamedTuple):
     """f'(x) ~ sum_k weights[k] * f(x + offsets[k] * h) / h, with an error of h**order.
 
     The weights solve sum_k weights[k] * offsets[k]**m = (1 if m == 1 else 0) for m = 0, 1, ..., order:
@@ -71,8 +69,7 @@ COMPLEX = Stencil("complex", (1j,), (-1j,), order=2)
 STENCILS = {s.name: s for s in (CENTRAL, FORWARD, RICHARDSON, COMPLEX)}
 
 
-@dataclass(frozen=True)
-class _Probe:
+class _Probe(NamedTuple):
     """A stencil for whole directions, and a difference at its offsets that sees rounding alone."""
 
     stencil: Stencil
@@ -101,8 +98,7 @@ _LARGEST_NOISE = 1e-3  # beyond it steps stop growing: the function bends within
 _SMALL, _LARGE, _WIDE, _NARROW = 1 << 14, 1 << 17, 512, 16
 
 
-@dataclass(frozen=True)
-class Derivative:
+class Derivative(NamedTuple):
     """dL_j/dx, with what is known about its error."""
 
     value: Array
@@ -192,8 +188,7 @@ def _directions(rows: int, linear: bool, seed: int) -> Array:
     return np.asarray(_HADAMARD[:count, rng.permutation(rows) % count] * lengths)
 
 
-@dataclass(frozen=True)
-class _Witness:
+class _Witness(NamedTuple):
     slope: Array
     """(K, D), the derivative along each direction."""
     reach: Array

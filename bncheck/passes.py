@@ -14,7 +14,8 @@ from bncheck.errors import BadInput
 from bncheck.layers.protocol import Call, Layer, Pass
 from bncheck.layers.reference import Reference
 from bncheck.report import BatchInfo, PassReport
-from bncheck.settings import LayerSettings, Mode
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
 
 
 def run_forward(batch: Batch, layer: Layer | None = None, settings: LayerSettings | None = None) -> PassReport:

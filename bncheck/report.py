@@ -7,25 +7,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from bncheck.vocabulary import Severity, Verdict
+
 SCHEMA = 1
-
-
-class Verdict(StrEnum):
-    PASS = "pass"
-    FAIL = "fail"
-    BLIND = "blind"
-    """Nothing wrong was seen, and nothing could have been."""
-
-    @classmethod
-    def worst(cls, verdicts: list[Verdict]) -> Verdict:
-        """A failure outweighs blindness, and blindness a pass."""
-        return max(verdicts, key=[cls.PASS, cls.BLIND, cls.FAIL].index)
-
-
-class Severity(StrEnum):
-    ERROR = "error"
-    NOTE = "note"
-    """A convention that differs from the one asked for, and no mistake."""
 
 
 @dataclass(frozen=True)

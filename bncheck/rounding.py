@@ -32,25 +32,24 @@ exactly zero on paper is not to be judged by its own size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
-from bncheck.settings import Mode
+from bncheck.vocabulary import Mode
 
 
-@dataclass(frozen=True)
-class Allowance:
+class Allowance(NamedTuple):
     """Both are Gradients of numbers >= 0, in float64."""
 
     natural_scale: Gradients
     rounding: Gradients
 
 
-def allowance(call: Call, dout: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Allowance:
+def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
     """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
     x, gamma, dout = (a.astype(np.float64) for a in (call.x, call.gamma, dout))
     info, n = np.finfo(dtype), len(x)
@@ -79,7 +78,7 @@ def allowance(call: Call, dout: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> A
     return Allowance(Gradients(scale, products, sizes), Gradients(rounding + lost, dgamma + lost, c * sizes + lost))
 
 
-def _norm(table: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _norm(table: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("nd,nd->d", table, table)))
 
 
@@ -88,7 +87,7 @@ def summation(n: int) -> float:
     return 4 + min(n, 4 * math.sqrt(n))
 
 
-def bending_scale(call: Call) -> np.ndarray[Any, Any]:
+def bending_scale(call: Call) -> Array:
     """sqrt(var + eps) of each column, (D,): the distance over which the layer's response to x bends.
 
     Where that is zero (a constant column and eps = 0) the column's own size, or 1, stands in for it.

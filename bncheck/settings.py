@@ -1,26 +1,12 @@
-"""The choices that a user makes, by the names they have on the command line.  Imports nothing heavy."""
+"""How a layer is configured and how it is checked, by the names these have on the command line."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bncheck.errors import BadInput
-
-
-class Mode(StrEnum):
-    TRAIN = "train"
-    TEST = "test"
-
-
-class Method(StrEnum):
-    """The finite-difference formulas; their weights stand in differences.py."""
-
-    CENTRAL = "central"
-    FORWARD = "forward"
-    RICHARDSON = "richardson"
-    COMPLEX = "complex"
+from bncheck.vocabulary import Method, Mode
 
 
 @dataclass(frozen=True)

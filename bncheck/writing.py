@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bncheck.batchnorm import Array
+from bncheck.arrays import Array
 from bncheck.errors import BadInput
 
 

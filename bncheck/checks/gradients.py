@@ -17,9 +17,10 @@ from bncheck.findings.catalogue import CATALOGUE
 from bncheck.layers.protocol import Call, Layer
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe, require_finite
-from bncheck.report import Finding, GradientResult, Report, Verdict
+from bncheck.report import Finding, GradientResult, Report
 from bncheck.rounding import allowance, bending_scale
-from bncheck.settings import CheckSettings, LayerSettings, Mode
+from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.vocabulary import Mode, Verdict
 
 Progress = Callable[[float, float], object]
 """Told (forward passes made, forward passes expected); may raise in order to stop."""
@@ -73,7 +74,7 @@ def check_gradients(
             **asdict(check),
             "coverage": "full",
             "precision": str(numeric.dtype),
-            "step_size": float(np.median(dx.step)),
+            "step_size": float(dx.step.max()),
             "noise": float(dx.noise.max()),
         },
         gradients=results,

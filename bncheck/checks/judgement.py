@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bncheck.batchnorm import Array
+from bncheck.arrays import Array
 from bncheck.report import GradientResult, Verdict, Worst
 
 

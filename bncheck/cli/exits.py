@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from bncheck.report import Verdict
+from bncheck.vocabulary import Verdict
 
 
 class Exit(IntEnum):

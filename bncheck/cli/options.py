@@ -5,24 +5,23 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from bncheck import render
-from bncheck.settings import LayerSettings, Mode
+from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
     from bncheck.batch import Batch
+    from bncheck.settings import LayerSettings
 
 Command = Callable[..., Any]
 _GENERATING = ("n", "d", "scale", "offset")
 
 
-@dataclass(frozen=True)
-class BatchOptions:
+class BatchOptions(NamedTuple):
     """Where the batch comes from."""
 
     batch: str | None
@@ -37,10 +36,11 @@ class BatchOptions:
     def get(self) -> Batch:
         """The batch read or generated.  Raises BadInput."""
         from bncheck import batch as batches
-        from bncheck import reading
 
         if self.batch is None:
             return batches.generate(self.n, self.d, self.seed, self.scale, self.offset, self.dtype)
+        from bncheck import reading
+
         contents = reading.read_batch(self.batch, sys.stdin.buffer)
         return batches.assemble(
             contents.arrays,
@@ -52,8 +52,7 @@ class BatchOptions:
         )
 
 
-@dataclass(frozen=True)
-class LayerOptions:
+class LayerOptions(NamedTuple):
     """How the layer is configured, and where its running statistics come from."""
 
     mode: str
@@ -63,14 +62,19 @@ class LayerOptions:
     warmup: int
 
     def settings(self) -> LayerSettings:
+        from bncheck.settings import LayerSettings
+
         return LayerSettings(Mode(self.mode), self.eps, self.momentum)
 
     def prepare(self, batch: Batch, origin: BatchOptions) -> Batch:
         """The batch with the running statistics that the mode needs: --stats, its own, or warmed up."""
         from bncheck import batch as batches
-        from bncheck import reading
 
         if self.stats is not None:
+            from dataclasses import replace
+
+            from bncheck import reading
+
             statistics = reading.read_statistics(self.stats, batch.d)
             return replace(batch, running=statistics.astype(batch.x.dtype))
         if self.mode == Mode.TRAIN:
@@ -80,8 +84,7 @@ class LayerOptions:
         return batches.warm_up(batch, self.warmup, self.momentum, population)
 
 
-@dataclass(frozen=True)
-class OutputOptions:
+class OutputOptions(NamedTuple):
     """How results are shown, and where."""
 
     format: str | None
@@ -171,12 +174,12 @@ def output_options(formats: tuple[str, ...], default: str = "table") -> Callable
 def _gather(
     command: Command,
     options: tuple[Callable[[Command], Command], ...],
-    kind: type[Any],
+    kind: Any,
     name: str,
     check: Callable[[Any], None] | None = None,
 ) -> Command:
     """Adds the options and hands them to the command as one value, under one name."""
-    own = [field.name for field in fields(kind)]
+    own = kind._fields
 
     @functools.wraps(command)
     def gathered(**given: Any) -> Any:

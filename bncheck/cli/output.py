@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ def emit(result: Report | PassReport, out: OutputOptions, default: str = "table"
     terminal = out.output is None and sys.stdout.isatty()
     if terminal and name in render.BINARY_FORMATS:
         raise click.UsageError(f"{name} is binary: give --output FILE, a pipe, or another --format")
-    look = render.Look(terminal, shutil.get_terminal_size().columns, out.verbose)
+    look = render.Look(terminal, os.get_terminal_size(sys.stdout.fileno()).columns if terminal else 80, out.verbose)
     content = render.renderer(name, look)(result, look)
     if out.output is not None:
         from bncheck import writing

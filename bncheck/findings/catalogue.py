@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from bncheck.report import Finding, Severity
+from bncheck.report import Finding
+from bncheck.vocabulary import Severity
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     code: str
     title: str
     hint: str

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from numpy.typing import DTypeLike
-
-from bncheck.batchnorm import Array, Gradients, Statistics
+from bncheck.arrays import Array, DTypeLike
+from bncheck.batchnorm import Gradients, Statistics
 from bncheck.settings import LayerSettings
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """The arguments of one forward pass.
 
     ``x`` is (N, M), ``gamma``, ``beta`` and the running statistics (M,): all D columns of a batch, or any

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bncheck import batchnorm
-from bncheck.batchnorm import Array, Gradients, Statistics
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients, Statistics
 from bncheck.layers.protocol import Call
-from bncheck.settings import Mode
+from bncheck.vocabulary import Mode
 
 
 @dataclass(frozen=True)

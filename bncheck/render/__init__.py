@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from bncheck.report import PassReport, Report
@@ -17,8 +16,7 @@ _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
 }
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What the place that the output goes to can show."""
 
     terminal: bool = False

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from bncheck.render import Look
 from bncheck.render.document import Table, document
-from bncheck.report import PassReport, Report, Verdict
+from bncheck.report import PassReport, Report
+from bncheck.vocabulary import Verdict
 
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
 

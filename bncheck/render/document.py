@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from bncheck.report import Finding, GradientResult, PassReport, Report, Verdict
+from bncheck.report import Finding, GradientResult, PassReport, Report
+from bncheck.vocabulary import Verdict
 
 _ROWS, _COLUMNS, _STATISTICS = 6, 6, 12
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     """What was left out, if anything."""
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(NamedTuple):
     heading: str
     tables: tuple[Table, ...]
     paragraphs: tuple[str, ...]
