@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from bncheck.batch import Batch, assemble, generate
     from bncheck.checks.gradients import check_gradients
     from bncheck.errors import BadInput
-    from bncheck.report import Report, Verdict
+    from bncheck.report import Report
     from bncheck.settings import CheckSettings, LayerSettings
-    from bncheck.vocabulary import Method, Mode
+    from bncheck.vocabulary import Method, Mode, Verdict
 
 _HOMES = {
     "BadInput": "errors",

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from bncheck.errors import BadInput
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
+# What a container may use: version 2 and version 1 of Linux's control groups.
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
 def total() -> int | None:
-    """Bytes of memory of this machine, or None where the system does not say."""
+    """Bytes of memory of this machine, or of this container; None where the system does not say."""
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+    return min([there, *filter(None, map(_limit, _LIMITS))])
+
+
+def require_bytes(needed: int, what: str) -> None:
+    """Raise BadInput where that many bytes exceed this machine."""
+    there = total()
+    if there is not None and needed > there:
+        raise BadInput(f"{what} needs {_size(needed)} of memory and this machine has {_size(there)}: give less of it")
 
 
 def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None:
@@ -32,6 +45,13 @@ def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None
         f"{purpose} of (N, D) = ({rows}, {columns}) needs {_size(needed)} of memory "
         f"and this machine has {_size(there)}: {advice}"
     )
+
+
+def _limit(path: str) -> int | None:
+    try:
+        return int(Path(path).read_text())
+    except (OSError, ValueError):  # there is no such group, or its limit is "max"
+        return None
 
 
 def _size(count: float) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bncheck import __version__
+from bncheck.arrays import Array
 from bncheck.batch import Batch
-from bncheck.batchnorm import Array, Statistics, batch_statistics
+from bncheck.batchnorm import Statistics, batch_statistics
 from bncheck.errors import BadInput
 from bncheck.layers.protocol import Call, Layer, Pass
 from bncheck.layers.reference import Reference

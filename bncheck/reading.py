@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 import zlib
+from array import array
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
-from bncheck.batch import ARRAYS
-from bncheck.batchnorm import Array, Statistics
+from bncheck import memory
+from bncheck.arrays import Array
+from bncheck.batch import ARRAYS, RUNNING
 from bncheck.errors import BadInput
 
-_NPY, _ZIP, _PICKLE = b"\x93NUMPY", b"PK\x03\x04", b"\x80"
+_NPY, _ZIPS, _PICKLE = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06"), b"\x80"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _MAPPED_FROM = 64 << 20  # bytes; a larger .npy is mapped, and read only where it is looked at
 _LISTED = 12
 
@@ -42,120 +47,142 @@ def read_batch(path: str, stdin: IO[bytes] | None = None) -> Contents:
     return Contents({name: arrays[name] for name in ARRAYS if name in arrays}, columns, source)
 
 
-def read_statistics(path: str, d: int) -> Statistics:
-    """The running statistics that ``forward --save-stats`` wrote to ``path``, (D,) each."""
+def read_statistics(path: str) -> tuple[dict[str, Array], str]:
+    """The running statistics that ``forward --save-stats`` wrote to ``path``, and what to call their source."""
+    if path == "-":
+        raise BadInput("running statistics are read from a file, and not from standard input")
     arrays, _, source = _read(path, None)
-    if not {"running_mean", "running_var"} <= arrays.keys():
-        raise BadInput(f"{source} has no running_mean and running_var; write it with forward --save-stats")
-    mean, var = (np.asarray(arrays[name], dtype=np.float64) for name in ("running_mean", "running_var"))
-    if mean.shape != (d,) or var.shape != (d,):
-        raise BadInput(f"{source} holds statistics of {mean.size} columns and the batch has {d}")
-    if not (np.isfinite(mean).all() and np.isfinite(var).all() and (var >= 0).all()):
-        raise BadInput(f"{source}: running_mean must be finite, and running_var finite and not negative")
-    return Statistics(mean, var)
+    if not arrays.keys() >= set(RUNNING):
+        raise BadInput(f"{source} has no {' and '.join(RUNNING)}; write it with forward --save-stats")
+    return {name: arrays[name] for name in RUNNING}, source
 
 
 def _read(path: str, stdin: IO[bytes] | None) -> tuple[dict[str, Array], tuple[str, ...], str]:
     if path == "-":
-        if stdin is None:
-            raise BadInput("standard input cannot be read twice")
-        return _parse(stdin.read(), "<stdin>", tabs=False)
+        return _parse(stdin.read() if stdin else b"", "<stdin>")
+    if not path:
+        raise BadInput("the file name is empty: give a path, or - for standard input")
     try:
         with Path(path).open("rb") as file:
-            head = file.read(len(_NPY))
-            if head == _NPY and Path(path).stat().st_size > _MAPPED_FROM:
-                return {"x": _load(path, path, mmap_mode="r")}, (), path
-            return _parse(head + file.read(), path, tabs=path.endswith(".tsv"))
+            head, size = file.read(len(_NPY)), Path(path).stat().st_size
+            if head == _NPY and size > _MAPPED_FROM:
+                return {"x": _load(Path(path), path)}, (), path
+            memory.require_bytes(size, f"{path} as a whole")
+            return _parse(head + file.read(), path)
     except OSError as error:
         raise BadInput(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def _parse(data: bytes, source: str, tabs: bool) -> tuple[dict[str, Array], tuple[str, ...], str]:
+def _parse(data: bytes, source: str) -> tuple[dict[str, Array], tuple[str, ...], str]:
     if not data.strip():
         raise BadInput(f"{source} is empty: give .npy, .npz, .csv or .tsv")
     if data.startswith(_NPY):
         return {"x": _load(io.BytesIO(data), source)}, (), source
-    if data.startswith(_ZIP):
+    if data.startswith(_ZIPS):
         return _members(data, source), (), source
     if data.startswith(_PICKLE):
         raise BadInput(f"{source} is a pickle, which is never loaded: save it with numpy.save")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig")
     except UnicodeDecodeError:
-        raise BadInput(f"{source} is none of .npy, .npz, .csv and .tsv") from None
-    table, columns = _table(text, source, tabs)
+        raise BadInput(f"{source} is no .npy, no .npz and no UTF-8 text: save it as .npy, .npz, .csv or .tsv") from None
+    table, columns = _table(text, source)
     return {"x": table}, columns, source
 
 
-def _load(file: Any, source: str, mmap_mode: Any = None) -> Array:
+def _load(file: IO[bytes] | Path, source: str) -> Array:
+    """An array in NumPy's format; a path is mapped, and not read."""
     try:
-        loaded = np.load(file, mmap_mode=mmap_mode, allow_pickle=False)
+        if isinstance(file, Path):
+            return np.lib.format.open_memmap(file, mode="r")
+        loaded: Array = np.lib.format.read_array(file, allow_pickle=False)
     except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError) as error:
-        if "pickle" in str(error) or "Object arrays" in str(error):
+        # NumPy reads the header as a Python literal, and has no error of its own for any of this.
+        if "bject" in str(error):
             raise BadInput(f"{source} holds Python objects, which are never loaded: save numbers") from None
         raise BadInput(f"{source} is a damaged or truncated .npy file: {_line(error)}") from None
-    return np.asanyarray(loaded)
+    return loaded
 
 
 def _members(data: bytes, source: str) -> dict[str, Array]:
+    """The arrays of an archive; those that nobody asks for are named, and not read."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            wanted = [name for name in names if name[:-4] in ARRAYS]
-            arrays: dict[str, Array] = {name[:-4]: np.empty(0) for name in names}
-            for name in wanted:
-                arrays[name[:-4]] = _load(io.BytesIO(archive.read(name)), f"{source}[{name[:-4]}]")
+            members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
+            arrays: dict[str, Array] = {name: np.empty(0) for name in members}
+            for name in [name for name in ARRAYS if name in members]:
+                memory.require_bytes(members[name].file_size, f"{name} in {source}")
+                with archive.open(members[name]) as file:
+                    arrays[name] = _load(file, f"{name} in {source}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
         raise BadInput(f"{source} is a damaged or truncated .npz file: {_line(error)}") from None
     return arrays
 
 
-def _table(text: str, source: str, tabs: bool) -> tuple[Array, tuple[str, ...]]:
-    """Numbers with or without a header; comma, tab, semicolon or blanks between them, # before a comment."""
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
-    if not lines:
-        raise BadInput(f"{source} holds no numbers")
-    delimiter = "\t" if tabs else next((c for c in "\t,;" if c in lines[0][1]), None)
-    rows = [(number, _split(line, delimiter)) for number, line in lines]
+def _table(text: str, source: str) -> tuple[Array, tuple[str, ...]]:
+    """Numbers with or without a header; tab, semicolon, comma or blanks between them, # before a comment."""
+    lines = (line if _counts(line) else "\n" for line in io.StringIO(text, newline=""))
+    delimiter = _delimiter(list(islice(filter(_counts, io.StringIO(text, newline="")), 2)))
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     columns: tuple[str, ...] = ()
-    if not any(_number(cell) is not None for cell in rows[0][1]):
-        columns = tuple(cell.strip() for cell in rows.pop(0)[1])
-        if not rows:
-            raise BadInput(f"{source} holds a header and no numbers")
-    width = len(columns or rows[0][1])
-    table = np.empty((len(rows), width))
-    for i, (number, cells) in enumerate(rows):
-        if len(cells) != width:
-            raise BadInput(f"{source}: row {number} has {len(cells)} columns where {width} are expected")
-        try:
-            table[i] = cells
-        except ValueError:
-            raise _bad_cell(source, number, cells, columns) from None
-    return table, columns
-
-
-def _split(line: str, delimiter: str | None) -> list[str]:
-    if delimiter is None:
-        return line.split()
-    return next(csv.reader([line], delimiter=delimiter)) if '"' in line else line.split(delimiter)
-
-
-def _number(cell: str) -> float | None:
+    values, width = array("d"), 0
     try:
-        return float(cell)
+        for cells in filter(None, reader):
+            if not width:
+                width = len(cells)
+                if not any(_is_number(cell) for cell in cells):
+                    columns = tuple(cell.strip() for cell in cells)
+                    continue
+            if len(cells) != width:
+                raise BadInput(f"{source}: row {reader.line_num} has {len(cells)} cells where the first has {width}")
+            _append(values, cells, columns, f"{source}: row {reader.line_num}")
+    except csv.Error as error:
+        raise BadInput(
+            f"{source}: row {reader.line_num} cannot be read: {_line(error)}; look for a stray quote"
+        ) from None
+    if not values:
+        raise BadInput(f"{source} holds {'a header and no numbers' if width else 'no numbers'}")
+    return np.frombuffer(values).reshape(-1, width), columns
+
+
+def _counts(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _delimiter(first: list[str]) -> str:
+    """What separates the cells of a file that begins with these lines; a header alone may hold blanks."""
+    bare = [re.sub('"[^"]*"', "", line).strip() for line in first]
+    found = next((c for c in "\t;," if any(c in line for line in bare)), None)
+    return found or (" " if " " in bare[-1] else ",")
+
+
+def _append(values: array[float], cells: list[str], columns: tuple[str, ...], place: str) -> None:
+    try:
+        values.extend(map(float, cells))
+        # float reads 1_000, which in a table is a name.
+        if "_" not in "".join(cells):
+            return
     except ValueError:
-        return None
+        pass
+    j = next(j for j, cell in enumerate(cells) if not _is_number(cell))
+    named = f" ({columns[j]})" if columns and columns[j] else ""
+    raise BadInput(f"{place}, column {j + 1}{named}: {_not_a_number(cells[j].strip())}")
 
 
-def _bad_cell(source: str, row: int, cells: list[str], columns: tuple[str, ...]) -> BadInput:
-    column, cell = next((j, cell) for j, cell in enumerate(cells, 1) if _number(cell) is None)
-    named = f" ({columns[column - 1]})" if columns else ""
-    what = f"{cell.strip()[:40]!r} is not a number" if cell.strip() else "the cell is empty"
-    return BadInput(f"{source}: row {row}, column {column}{named}: {what}")
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _not_a_number(cell: str) -> str:
+    if not cell:
+        return "the cell is empty; fill it, or leave its row out"
+    if _is_number(cell.replace(",", "")):
+        return f"{cell[:40]!r} has a comma in it; write a decimal point, and nothing between thousands"
+    return f"{cell[:40]!r} is not a number; keep columns of numbers only"
 
 
 def _line(error: Exception) -> str:

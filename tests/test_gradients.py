@@ -11,9 +11,9 @@ import pytest
 from bncheck.batch import Batch, assemble, generate, warm_up
 from bncheck.checks.gradients import check_gradients
 from bncheck.errors import BadInput
-from bncheck.report import GradientResult, Report, Verdict
+from bncheck.report import GradientResult, Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Method, Mode
+from bncheck.vocabulary import Method, Mode, Verdict
 from tests.wrong import DX, PARAMETERS, WrongLayer
 
 MEANS, SCALES, ROWS = (0.0, 1e2, 1e4, 1e6), (1e-3, 1.0, 1e3), (2, 3, 8, 64, 512)

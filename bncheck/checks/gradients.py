@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from bncheck import __version__, memory
+from bncheck.arrays import Array
 from bncheck.batch import Batch
-from bncheck.batchnorm import Array, Gradients
+from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import judge
 from bncheck.differences import STENCILS, Derivative, Stencil, differentiate, evaluations
 from bncheck.findings.catalogue import CATALOGUE

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.report import GradientResult, Verdict, Worst
+from bncheck.report import GradientResult, Worst
+from bncheck.vocabulary import Verdict
 
 
 def judge(

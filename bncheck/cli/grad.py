@@ -13,7 +13,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import ProgressBar, emit
-from bncheck.settings import CheckSettings, Method
+from bncheck.vocabulary import Method
 
 
 @click.command(short_help="Check dx, dgamma and dbeta against finite differences.")
@@ -43,6 +43,7 @@ def grad(
     bncheck generate | bncheck grad - --format json | jq .verdict
     """
     from bncheck.checks.gradients import check_gradients
+    from bncheck.settings import CheckSettings
 
     settings = layer.settings()
     check = CheckSettings(Method(method), step, rtol)

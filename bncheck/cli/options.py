@@ -71,12 +71,9 @@ class LayerOptions(NamedTuple):
         from bncheck import batch as batches
 
         if self.stats is not None:
-            from dataclasses import replace
-
             from bncheck import reading
 
-            statistics = reading.read_statistics(self.stats, batch.d)
-            return replace(batch, running=statistics.astype(batch.x.dtype))
+            return batches.with_running(batch, *reading.read_statistics(self.stats))
         if self.mode == Mode.TRAIN:
             return batch
         drawn = origin.batch is None

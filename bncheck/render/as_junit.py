@@ -5,7 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from bncheck.render import Look
-from bncheck.report import PassReport, Report, Verdict
+from bncheck.report import PassReport, Report
+from bncheck.vocabulary import Verdict
 
 _OUTCOMES = {Verdict.FAIL: "failure", Verdict.BLIND: "error"}
 

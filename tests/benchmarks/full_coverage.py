@@ -16,13 +16,14 @@ from functools import partial
 import numpy as np
 
 from bncheck import batchnorm
+from bncheck.arrays import Array
 from bncheck.batch import Batch, generate
 from bncheck.checks.gradients import check_gradients
 
 SIZES = ((64, 10, 15, 10), (256, 64, 3, 60))  # N, D, rounds, the factor asked for
 
 
-def loop(batch: Batch, eps: float = 1e-5, h: float = 1e-5) -> batchnorm.Array:
+def loop(batch: Batch, eps: float = 1e-5, h: float = 1e-5) -> Array:
     """Two forward passes for each entry of x, one number at a time."""
     x, numeric = batch.x.copy(), np.empty_like(batch.x)
     for i in range(batch.n):
