@@ -196,11 +196,18 @@ def with_running(batch: Batch, running: Mapping[str, Array], source: str) -> Bat
     return replace(batch, running=_statistics(running, batch.d, batch.x.dtype, source))
 
 
-def warm_up(batch: Batch, steps: int, momentum: float, population: Population | None = None) -> Batch:
+def warm_up(
+    batch: Batch,
+    steps: int,
+    momentum: float,
+    population: Population | None = None,
+    progress: Callable[[float, float], object] | None = None,
+) -> Batch:
     """The batch with running statistics: those it has, or those of ``steps`` training batches.
 
     The batches come from ``population`` (the one that x was drawn from) or, for data of the user's,
-    are x itself.  Running statistics start at mean 0 and variance 1.
+    are x itself.  Running statistics start at mean 0 and variance 1.  ``progress`` is told (steps made, steps), and
+    may raise in order to stop.
     """
     if batch.running is not None:
         return batch
@@ -211,6 +218,8 @@ def warm_up(batch: Batch, steps: int, momentum: float, population: Population | 
     for k in range(steps):
         seen = batch_statistics(population.draw(batch.n, k + 1)) if population else own
         running = update_running(running, seen, momentum)
+        if progress is not None:
+            progress(k + 1, steps)
     return with_running(batch, dict(zip(RUNNING, running, strict=True)), "the warm-up")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from bncheck.errors import BadInput
 def npz(arrays: Mapping[str, Array]) -> bytes:
     """A NumPy archive; the same bytes for the same arrays."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # NumPy 1 would take allow_pickle for an array, and the stubs of NumPy 2 take the arrays for allow_pickle.
+    savez: Callable[..., None] = np.savez
+    savez(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -33,18 +36,21 @@ def delimited(table: Array, columns: tuple[str, ...] = (), delimiter: str = ",")
 
     Axes beyond the second are unrolled into the row.
     """
-    rows = [delimiter.join(columns)] if columns else []
+    header = io.StringIO()
+    if columns:
+        csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(columns)
     # str of a NumPy scalar is shortest for its own dtype; repr of a float would pad float32 with noise.
-    rows += [delimiter.join(map(str, row)) for row in table.reshape(len(table), -1)]
-    return "\n".join(rows) + "\n"
+    rows = [delimiter.join(map(str, row)) for row in table.reshape(len(table), -1)]
+    return header.getvalue() + "\n".join(rows) + "\n"
 
 
-def write(path: str, content: str | bytes) -> None:
+def write(path: str, data: bytes) -> None:
     """Write the file at once under its name, so that a failure leaves what was there before.
 
     A device or a named pipe is written to as it is.  Raises BadInput where the system refuses.
     """
-    data = content.encode() if isinstance(content, str) else content
+    if not path:
+        raise BadInput("the file name is empty: give a path to write to")
     target = Path(path)
     try:
         if target.exists() and not target.is_file():
@@ -56,7 +62,7 @@ def write(path: str, content: str | bytes) -> None:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bncheck.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

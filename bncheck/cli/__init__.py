@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 from bncheck.cli.exits import Exit
+
+if TYPE_CHECKING:
+    import click
 
 
 def main() -> None:
     """The entry point of the ``bncheck`` command."""
+    # Whoever starts us with a stream closed (`2>&-`) leaves None in its place.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123, it stays open, and pathlib takes time
     sys.exit(run(sys.argv[1:]))
 
 
@@ -27,10 +36,10 @@ def _run(arguments: list[str]) -> Exit:
     from bncheck.errors import BadInput
 
     try:
-        return Exit(app.main(arguments, prog_name="bncheck", standalone_mode=False) or Exit.PASS)
+        return _invoke(app, arguments)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "bncheck"
-        return _say(f"{_line(error.format_message())} (see {path} --help)", Exit.USAGE)
+        return _say(f"{_line(error.format_message()).rstrip('.')} (see {path} --help)", Exit.USAGE)
     except click.ClickException as error:
         return _say(_line(error.format_message()), Exit.USAGE)
     except BadInput as error:
@@ -43,8 +52,26 @@ def _run(arguments: list[str]) -> Exit:
         return _internal(error)
 
 
+def _invoke(app: click.Command, arguments: list[str]) -> Exit:
+    """What ``app.main`` does, but that one exits 1, the code for "wrong", where a pipe's reader has gone."""
+    import click
+
+    if "_BNCHECK_COMPLETE" in os.environ:
+        app.main(arguments, prog_name="bncheck")
+    try:
+        with app.make_context("bncheck", list(arguments)) as context:
+            return Exit(app.invoke(context))
+    except click.exceptions.Exit as left:
+        return Exit(left.exit_code)
+    except OSError as error:
+        # Files are read and written where their names are known.  What is left is click printing its help.
+        from bncheck.cli.output import refused
+
+        refused(error)
+        return Exit.PASS
+
+
 def _internal(error: Exception) -> Exit:
-    import os
     import traceback
 
     if os.environ.get("BNCHECK_TRACEBACK"):
@@ -56,9 +83,18 @@ def _internal(error: Exception) -> Exit:
 
 
 def _say(message: str, code: Exit) -> Exit:
-    print(f"bncheck: {message}", file=sys.stderr)
+    try:
+        # The terminal has just echoed ^C.
+        start = "\n" if code is Exit.INTERRUPTED and sys.stderr.isatty() else ""
+        print(f"{start}bncheck: {message}", file=sys.stderr)
+    except OSError:
+        from bncheck.cli.output import discard
+
+        discard(sys.stderr)
     return code
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    """On one line, and with nothing in it that a terminal would obey."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)

@@ -11,7 +11,7 @@ from bncheck.cli.generate import generate
 from bncheck.cli.grad import grad
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="bncheck", message="%(prog)s %(version)s")
 def app() -> None:
     """Tell whether a batch-normalization layer is right, and how sure that is.

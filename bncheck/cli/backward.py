@@ -31,6 +31,6 @@ def backward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions) -> E
     from bncheck import passes
 
     settings = layer.settings()
-    batch = layer.prepare(origin.get(), origin)
+    batch = layer.prepare(origin.get(), origin, out)
     emit(passes.run_backward(batch, settings=settings), out)
     return Exit.PASS

@@ -39,7 +39,7 @@ def forward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, save_
     from bncheck import passes, writing
 
     settings = layer.settings()
-    batch = layer.prepare(origin.get(), origin)
+    batch = layer.prepare(origin.get(), origin, out)
     result = passes.run_forward(batch, settings=settings)
     if save_stats is not None:
         kept = {name: result.arrays[name] for name in ("running_mean", "running_var")}

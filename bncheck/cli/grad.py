@@ -47,8 +47,8 @@ def grad(
 
     settings = layer.settings()
     check = CheckSettings(Method(method), step, rtol)
-    batch = layer.prepare(origin.get(), origin)
-    with ProgressBar(out) as progress:
+    batch = layer.prepare(origin.get(), origin, out)
+    with ProgressBar(out, "forward passes") as progress:
         report = check_gradients(batch, settings=settings, check=check, progress=progress)
     emit(report, out)
     return Exit.of(report.verdict)

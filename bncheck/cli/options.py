@@ -66,7 +66,7 @@ class LayerOptions(NamedTuple):
 
         return LayerSettings(Mode(self.mode), self.eps, self.momentum)
 
-    def prepare(self, batch: Batch, origin: BatchOptions) -> Batch:
+    def prepare(self, batch: Batch, origin: BatchOptions, out: OutputOptions) -> Batch:
         """The batch with the running statistics that the mode needs: --stats, its own, or warmed up."""
         from bncheck import batch as batches
 
@@ -78,7 +78,10 @@ class LayerOptions(NamedTuple):
             return batch
         drawn = origin.batch is None
         population = batches.Population(origin.d, origin.seed, origin.scale, origin.offset) if drawn else None
-        return batches.warm_up(batch, self.warmup, self.momentum, population)
+        from bncheck.cli.output import ProgressBar
+
+        with ProgressBar(out, "warm-up batches") as progress:
+            return batches.warm_up(batch, self.warmup, self.momentum, population, progress)
 
 
 class OutputOptions(NamedTuple):
@@ -160,7 +163,11 @@ def output_options(formats: tuple[str, ...], default: str = "table") -> Callable
             help=f"[default: what the name of --output says, or {default}]",
         ),
         click.option(
-            "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write there, whole or not at all."
+            "-o",
+            "--output",
+            type=click.Path(dir_okay=False, allow_dash=True),
+            metavar="FILE",
+            help="Write there, whole or not at all.",
         ),
         click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code says it."),
         click.option("-v", "--verbose", is_flag=True, help="Say how the numbers came about."),

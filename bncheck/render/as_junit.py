@@ -32,4 +32,6 @@ def render(result: Report | PassReport, look: Look) -> str:
             )
             outcome.text = "\n".join(f.hint for f in result.findings if f.quantity == g.name)
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    # "unicode" would declare the locale's encoding, which is not the one that is written.
+    xml: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return xml.decode() + "\n"

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import re
+
 from bncheck.render import Look
 from bncheck.render.document import Table, document
 from bncheck.report import PassReport, Report
 
+# <stdin> is no HTML tag.  An asterisk between blanks and an underscore within a word are literal already.
+_MARKUP = re.compile(r"[\\`<]|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])")
+
 
 def render(result: Report | PassReport, look: Look) -> str:
     content = document(result, look.verbose)
-    blocks = [f"**{content.heading}**", *map(_pipes, content.tables), *content.paragraphs]
+    blocks = [f"**{_literal(content.heading)}**", *map(_pipes, content.tables), *map(_literal, content.paragraphs)]
     return "\n\n".join(blocks) + "\n"
 
 
 def _pipes(table: Table) -> str:
     rule = (":---", *("---:" for _ in table.header[1:]))
     lines = [_line(table.header), _line(rule), *map(_line, table.rows)]
-    return "\n".join([*lines, "", table.note] if table.note else lines)
+    return "\n".join([*lines, "", _literal(table.note)] if table.note else lines)
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+    return f"| {' | '.join(_literal(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _literal(text: str) -> str:
+    """With a backslash before what would be read as an HTML tag, as code, or as emphasis."""
+    return _MARKUP.sub(r"\\\g<0>", text)

@@ -23,20 +23,42 @@ def render(result: Report | PassReport, look: Look) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, width=look.width, highlight=False)
     console.print(Text(content.heading, style="bold"))
     for table in content.tables:
-        console.print(_grid(table))
+        console.print(_grid(table) if _fits(table, look.width) else _stack(table))
     for paragraph in content.paragraphs:
         console.print(Padding(_styled(paragraph), (0, 0, 1, 0)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
+def _widths(table: Table) -> list[int]:
+    """What the cells need in order to stay whole; a header may be folded."""
+    return [max((len(row[j]) for row in table.rows), default=1) for j in range(len(table.header))]
+
+
+def _fits(table: Table, width: int) -> bool:
+    # The box and its padding take three characters a column, but for one.
+    return sum(_widths(table)) + 3 * len(table.header) - 1 <= width
+
+
 def _grid(table: Table) -> Grid:
     # Text, not str: rich would read dx[n, d] as markup and drop it.
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, caption=table.note or None, caption_justify="left")
-    for j, name in enumerate(table.header):
-        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold")
+    for j, (name, width) in enumerate(zip(table.header, _widths(table), strict=True)):
+        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold", min_width=width)
     for row in table.rows:
         grid.add_row(*map(_styled, row))
+    return grid
+
+
+def _stack(table: Table) -> Grid:
+    """For narrow terminals: a line for each cell, its header beside it."""
+    grid = Grid(box=None, show_header=False, pad_edge=False, caption=table.note or None, caption_justify="left")
+    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold")
+    for row in table.rows:
+        grid.add_row()
+        for name, cell in zip(table.header, row, strict=True):
+            grid.add_row(Text(name), _styled(cell))
     return grid
 
 

@@ -95,10 +95,11 @@ def _summary(report: Report) -> str:
     names = {v: [g.name for g in report.gradients if g.verdict is v] for v in Verdict}
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     cost = f"{report.forward_passes:g} forward passes, {report.seconds:.2g} s"
+    differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     said = {
         Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
-        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} differs from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
     }
     return f"{report.verdict.value}: {said[report.verdict]} ({cost})"
 

@@ -1,0 +1,4 @@
+from .base import Layer, Parameter
+from .layers import BatchNorm, Dense
+
+__all__ = ["BatchNorm", "Dense", "Layer", "Parameter"]

@@ -1,0 +1,2 @@
+from .dense import Dense
+from .norm import BatchNorm, LayerNorm
