@@ -172,12 +172,7 @@ def assemble(
         name: _cast(name, array, target, layout if array.ndim == 2 else None, columns, source)
         for name, array in tables.items()
     }
-    absent: dict[str, Callable[[], Array]] = {
-        "gamma": lambda: _gamma(d, seed),
-        "beta": lambda: _normal(_stream(seed, "beta"), d),
-        "dout": lambda: _normal(_stream(seed, "dout"), n, d),
-    }
-    cast |= {name: make().astype(target) for name, make in absent.items() if name not in cast}
+    cast |= _made(seed, n, d, target, cast)
     return Batch(
         x=cast["x"],
         gamma=cast["gamma"],
@@ -189,6 +184,16 @@ def assemble(
         layout=None if layout == Layout((n, d), 1) else layout,
         columns=columns,
     )
+
+
+def _made(seed: int, n: int, d: int, dtype: np.dtype[Any], given: Mapping[str, Array]) -> dict[str, Array]:
+    """gamma, beta and dout, as far as they are not given."""
+    makers: dict[str, Callable[[], Array]] = {
+        "gamma": lambda: _gamma(d, seed),
+        "beta": lambda: _normal(_stream(seed, "beta"), d),
+        "dout": lambda: _normal(_stream(seed, "dout"), n, d),
+    }
+    return {name: make().astype(dtype) for name, make in makers.items() if name not in given}
 
 
 def with_running(batch: Batch, running: Mapping[str, Array], source: str) -> Batch:

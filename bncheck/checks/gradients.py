@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -55,35 +56,35 @@ def check_gradients(
         numeric = _Numeric(layer, call, batch, check, progress)
         dx, parameters = numeric.dx(), numeric.parameters()
         allowed = allowance(call, batch.dout, batch.x.dtype)
-    numbers = zip(
-        Gradients._fields,
-        analytic,
-        (dx.value, *parameters.value),
-        (dx.error, parameters.error, parameters.error),
-        allowed.rounding,
-        strict=True,
-    )
+    values = (dx.value, *parameters.value)
+    errors = (dx.error, parameters.error, parameters.error)
+    numbers = zip(Gradients._fields, analytic, values, errors, allowed.rounding, strict=True)
     results = tuple(judge(*each, check.rtol, batch.place) for each in numbers)
     return Report(
         verdict=Verdict.worst([result.verdict for result in results]),
         mode=settings.mode.value,
         implementation=layer.name,
         batch=describe(batch),
-        settings={
-            "eps": settings.eps,
-            "momentum": settings.momentum,
-            **asdict(check),
-            "coverage": "full",
-            "precision": str(numeric.dtype),
-            "step_size": float(dx.step.max()),
-            "noise": float(dx.noise.max()),
-        },
+        settings=_said(settings, check, numeric.dtype, dx),
         gradients=results,
         findings=tuple(_findings(results)),
         forward_passes=round(numeric.passes, 2),
         seconds=time.perf_counter() - started,
         version=__version__,
     )
+
+
+def _said(settings: LayerSettings, check: CheckSettings, dtype: np.dtype[Any], dx: Derivative) -> dict[str, Any]:
+    """What was asked for, and what was made of it."""
+    return {
+        "eps": settings.eps,
+        "momentum": settings.momentum,
+        **asdict(check),
+        "coverage": "full",
+        "precision": str(dtype),
+        "step_size": float(dx.step.max()),
+        "noise": float(dx.noise.max()),
+    }
 
 
 @dataclass

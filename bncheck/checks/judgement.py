@@ -10,6 +10,8 @@ from bncheck.arrays import Array
 from bncheck.report import GradientResult, Worst
 from bncheck.vocabulary import Verdict
 
+_BLIND = "zero within its error bars, so that a gradient of zeros would have passed as well"
+
 
 def judge(
     name: str,
@@ -38,17 +40,12 @@ def judge(
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
     index = place(row, column) if analytic.ndim == 2 else (column,)
-    wrong = int(np.sum(excess > 1))
     worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(allowed[at] - bar[at]))
-    if wrong:
+    verdict, reason = Verdict.PASS, ""
+    if wrong := int(np.sum(excess > 1)):
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
     elif not np.any(np.abs(n) > allowed):
-        verdict, reason = (
-            Verdict.BLIND,
-            "zero within its error bars, so that a gradient of zeros would have passed as well",
-        )
-    else:
-        verdict, reason = Verdict.PASS, ""
+        verdict, reason = Verdict.BLIND, _BLIND
     return GradientResult(
         name=name,
         shape=tuple(analytic.shape),

@@ -15,6 +15,7 @@ from bncheck.render.document import Table, document
 from bncheck.report import PassReport, Report
 from bncheck.vocabulary import Verdict
 
+_WORD = 12  # longer ones are names of columns, which may be folded
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
 
 
@@ -23,28 +24,31 @@ def render(result: Report | PassReport, look: Look) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, width=look.width, highlight=False)
     console.print(Text(content.heading, style="bold"))
     for table in content.tables:
-        console.print(_grid(table) if _fits(table, look.width) else _stack(table))
+        widths = _fitting(table, look.width)
+        console.print(_grid(table, widths) if widths else _stack(table))
     for paragraph in content.paragraphs:
         console.print(Padding(_styled(paragraph), (0, 0, 1, 0)))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def _widths(table: Table) -> list[int]:
-    """What the cells need in order to stay whole; a header may be folded."""
-    return [max((len(row[j]) for row in table.rows), default=1) for j in range(len(table.header))]
+def _fitting(table: Table, width: int) -> list[int] | None:
+    """The width of each column: as wide as its header, or as narrow as keeps its cells whole; or None."""
+    cells = [max((len(row[j]) for row in table.rows), default=0) for j in range(len(table.header))]
+    words = [min(max(map(len, name.split()), default=0), _WORD) for name in table.header]
+    for headers in (map(len, table.header), words):
+        widths = [max(pair) for pair in zip(headers, cells, strict=True)]
+        # The box and its padding take three characters a column, but for one.
+        if sum(widths) + 3 * len(widths) - 1 <= width:
+            return widths
+    return None
 
 
-def _fits(table: Table, width: int) -> bool:
-    # The box and its padding take three characters a column, but for one.
-    return sum(_widths(table)) + 3 * len(table.header) - 1 <= width
-
-
-def _grid(table: Table) -> Grid:
-    # Text, not str: rich would read dx[n, d] as markup and drop it.
+def _grid(table: Table, widths: list[int]) -> Grid:
+    # Text, not str: rich would read dx[n, d] as markup and drop it.  The widths are ours: its own may cut a cell.
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, caption=table.note or None, caption_justify="left")
-    for j, (name, width) in enumerate(zip(table.header, _widths(table), strict=True)):
-        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold", min_width=width)
+    for j, (name, width) in enumerate(zip(table.header, widths, strict=True)):
+        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold", width=width)
     for row in table.rows:
         grid.add_row(*map(_styled, row))
     return grid
