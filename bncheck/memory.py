@@ -48,7 +48,8 @@ def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None
 
 def _limit(path: str) -> int | None:
     try:
-        return int(Path(path).read_text())
+        with open(path) as file:  # noqa: PTH123, pathlib takes a moment to load, and this is start-up
+            return int(file.read())
     except (OSError, ValueError):  # there is no such group, or its limit is "max"
         return None
 

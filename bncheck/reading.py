@@ -153,7 +153,7 @@ def _delimiter(first: list[str]) -> str:
     """What separates the cells of a file that begins with these lines; a header alone may hold blanks."""
     bare = [re.sub('"[^"]*"', "", line).strip() for line in first]
     found = next((c for c in "\t;," if any(c in line for line in bare)), None)
-    return found or (" " if " " in bare[-1] else ",")
+    return found or (" " if bare and " " in bare[-1] else ",")
 
 
 def _append(values: array[float], cells: list[str], columns: tuple[str, ...], place: str) -> None:
