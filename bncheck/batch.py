@@ -138,7 +138,10 @@ def generate(
         raise BadInput(f"N is {n}: at least one row is needed")
     population = Population(d, seed, scale, offset)
     memory.require(n, d, _BYTES_PER_ENTRY, "a batch")
-    return assemble({"x": population.draw(n)}, seed=seed, dtype=dtype, source="generated")
+    x = population.draw(n)
+    if not np.isfinite(x).all():
+        raise BadInput(f"scale {scale:g} and offset {offset:g} overflow: give smaller ones")
+    return assemble({"x": x}, seed=seed, dtype=dtype, source="generated")
 
 
 def assemble(

@@ -3,3 +3,11 @@
 
 class BadInput(Exception):  # noqa: N818, it names what happened and not only that something did
     """The input cannot be used.  The message is one line: what, where, and what to do."""
+
+
+class LayerRaised(Exception):  # noqa: N818, likewise
+    """The user's layer raised; ``__cause__`` is what it raised.  The message is one line that says where."""
+
+
+class NotImplementedByLayer(LayerRaised):
+    """The layer says of itself that this is not written yet: NotImplementedError, or None for a result."""

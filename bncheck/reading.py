@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 import zipfile
-import zlib
 from array import array
 from dataclasses import dataclass
 from itertools import islice
@@ -93,11 +93,14 @@ def _parse(data: bytes, source: str) -> tuple[dict[str, Array], tuple[str, ...],
 def _load(file: IO[bytes] | Path, source: str) -> Array:
     """An array in NumPy's format; a path is mapped, and not read."""
     try:
-        if isinstance(file, Path):
-            return np.lib.format.open_memmap(file, mode="r")
-        loaded: Array = np.lib.format.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, TypeError, MemoryError) as error:
-        # NumPy reads the header as a Python literal, and has no error of its own for any of this.
+        with warnings.catch_warnings(action="ignore"):  # what Python 2 wrote is read as well, and warned of
+            if isinstance(file, Path):
+                return np.lib.format.open_memmap(file, mode="r")
+            loaded: Array = np.lib.format.read_array(file, allow_pickle=False)
+    except MemoryError as error:
+        raise BadInput(f"{source} does not fit into memory: {_line(error)}") from None
+    except Exception as error:
+        # The header is a Python literal, and whatever its parsers raise comes through.
         if "bject" in str(error):
             raise BadInput(f"{source} holds Python objects, which are never loaded: save numbers") from None
         raise BadInput(f"{source} is a damaged or truncated .npy file: {_line(error)}") from None
@@ -114,15 +117,18 @@ def _members(data: bytes, source: str) -> dict[str, Array]:
                 memory.require_bytes(members[name].file_size, f"{name} in {source}")
                 with archive.open(members[name]) as file:
                     arrays[name] = _load(file, f"{name} in {source}")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # zipfile trusts the offsets it reads, and raises whatever they lead to
         raise BadInput(f"{source} is a damaged or truncated .npz file: {_line(error)}") from None
     return arrays
 
 
 def _table(text: str, source: str) -> tuple[Array, tuple[str, ...]]:
     """Numbers with or without a header; tab, semicolon, comma or blanks between them, # before a comment."""
-    lines = (line if _counts(line) else "\n" for line in io.StringIO(text, newline=""))
     delimiter = _delimiter(list(islice(filter(_counts, io.StringIO(text, newline="")), 2)))
+    edge = " \r\n" if delimiter == " " else ""  # blanks there separate nothing
+    lines = (line.strip(edge) if _counts(line) else "\n" for line in io.StringIO(text, newline=""))
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     columns: tuple[str, ...] = ()
     values, width = array("d"), 0
@@ -134,7 +140,7 @@ def _table(text: str, source: str) -> tuple[Array, tuple[str, ...]]:
                     columns = tuple(cell.strip() for cell in cells)
                     continue
             if len(cells) != width:
-                raise BadInput(f"{source}: row {reader.line_num} has {len(cells)} cells where the first has {width}")
+                raise BadInput(f"{source}: row {reader.line_num}: expected {width} cells and found {len(cells)}")
             _append(values, cells, columns, f"{source}: row {reader.line_num}")
     except csv.Error as error:
         raise BadInput(

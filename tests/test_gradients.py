@@ -11,6 +11,7 @@ import pytest
 from bncheck.batch import Batch, assemble, generate, warm_up
 from bncheck.checks.gradients import check_gradients
 from bncheck.errors import BadInput
+from bncheck.layers.protocol import Traits
 from bncheck.report import GradientResult, Report
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Method, Mode, Verdict
@@ -163,8 +164,9 @@ def test_failure_outweighs_blindness() -> None:
 def test_a_function_that_loses_digits_gets_wide_bars() -> None:
     class Single:
         name = "computes in single precision"
+        traits = Traits()
 
-        def forward(self, call):  # type: ignore[no-untyped-def]
+        def forward(self, call, state=None):  # type: ignore[no-untyped-def]
             made = WrongLayer(self.name, lambda call, dout, right: right).forward(call)
             narrow = WrongLayer(self.name, lambda call, dout, right: right).forward(call.astype(np.float32))
             return replace(made, out=narrow.out.astype(call.x.dtype))

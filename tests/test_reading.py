@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bncheck import reading
+from bncheck import memory, reading
 from bncheck.arrays import Array
 from bncheck.batch import Batch, assemble
 from bncheck.cli import run
@@ -71,15 +76,64 @@ def test_arrays_of_every_kind(x: Array, tmp_path: Path) -> None:
         "# measured on Monday\n\n" + as_csv(X) + "\n\n",
         '"a","b, c","d"\n' + as_csv(X),
         as_csv(X).rstrip("\n"),
+        "\n".join(",".join(f'"{number!r}"' for number in row) for row in X.tolist()),
+        as_csv(X).replace("\n", "\r"),
+        as_csv(X).replace(",", ", "),
+        "a\tb\tc\n# in mm\n" + as_csv(X, "\t"),
+        "  ".join(map(repr, X[0].tolist())) + "  \n  " + as_csv(X[1:], "   "),
     ],
 )
 def test_tables_of_every_kind(text: str, tmp_path: Path) -> None:
-    for name in ("x.csv", "x"):
-        (tmp_path / name).write_text(text)
+    for name in ("x.csv", "x.tsv", "x"):
+        (tmp_path / name).write_bytes(text.encode())
         batch = load(tmp_path / name)
         assert np.array_equal(batch.x, X)
-    if text.startswith('"a"'):
-        assert batch.columns == ("a", "b, c", "d")
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("a,b,c", ("a", "b", "c")),
+        ("\ufeffa,b,c", ("a", "b", "c")),
+        ('"a","b, c","d"', ("a", "b, c", "d")),
+        ('"a\nb",c,d', ("a\nb", "c", "d")),
+        ("sepal_length, sepal width ,größe", ("sepal_length", "sepal width", "größe")),
+        (",b,c", ("", "b", "c")),
+        ("# comment\na,b,c", ("a", "b", "c")),
+        ("# a,b,c", ()),
+    ],
+)
+def test_names_of_columns(header: str, columns: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(f"{header}\n{as_csv(X)}", encoding="utf-8")
+    batch = load(tmp_path / "x.csv")
+    assert batch.columns == columns
+    assert np.array_equal(batch.x, X)
+
+
+def test_a_table_of_one_column_may_have_a_name_of_two_words(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("sepal length\n5.1\n4.9\n")
+    batch = load(tmp_path / "x.csv")
+    assert batch.columns == ("sepal length",)
+    assert batch.x.tolist() == [[5.1], [4.9]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_as_windows_writes_it(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(("é,b,c\r\n" + as_csv(X).replace("\n", "\r\n")).encode(encoding))
+    batch = load(tmp_path / "x.csv")
+    assert batch.columns == ("é", "b", "c")
+    assert np.array_equal(batch.x, X)
+
+
+def test_numbers_survive_a_round_trip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.save(tmp_path / "x.npy", X.astype(np.float32))
+    for form in ("csv", "tsv", "npy", "npz"):
+        target = tmp_path / f"copy.{form}"
+        assert run(["generate", str(tmp_path / "x.npy"), "-o", str(target)]) is Exit.PASS
+        assert np.array_equal(load(target, dtype="float32").x, X.astype(np.float32))
+    (tmp_path / "named.csv").write_text('"a, b",c,d\n' + as_csv(X))
+    assert run(["generate", str(tmp_path / "named.csv"), "--format", "csv"]) is Exit.PASS
+    assert capsys.readouterr().out == '"a, b",c,d\n' + as_csv(X)
 
 
 def test_standard_input_is_told_by_its_content() -> None:
@@ -126,6 +180,27 @@ def test_channels_on_any_axis() -> None:
     assert np.array_equal(assemble({"x": X}, channel_axis=0).x, X.T)
 
 
+@pytest.mark.parametrize("axis", [-4, -3, -2, -1, 0, 1, 2, 3])
+def test_results_come_in_the_layout_of_the_batch(axis: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = np.random.default_rng(1).standard_normal((2, 3, 4, 5))
+    np.savez(tmp_path / "b.npz", x=images, dout=images**2)
+    command = ["--channel-axis", str(axis), "--format", "json"]
+    assert run(["forward", str(tmp_path / "b.npz"), *command]) is Exit.PASS
+    shown = json.loads(capsys.readouterr().out)
+    others = tuple(np.delete(np.arange(4), axis))
+    shape = [images.shape[axis] if i == axis % 4 else 1 for i in range(4)]
+    assert np.allclose(shown["mean"], images.mean(others))
+    batch = load(tmp_path / "b.npz", channel_axis=axis)
+    xhat = (images - images.mean(others, keepdims=True)) / np.sqrt(images.var(others, keepdims=True) + 1e-5)
+    assert np.allclose(shown["out"], batch.gamma.reshape(shape) * xhat + batch.beta.reshape(shape))
+    assert run(["grad", str(tmp_path / "b.npz"), *command]) is Exit.PASS
+    worst = json.loads(capsys.readouterr().out)["gradients"]["dx"]["worst"]
+    assert run(["backward", str(tmp_path / "b.npz"), *command]) is Exit.PASS
+    dx = np.array(json.loads(capsys.readouterr().out)["dx"])
+    assert dx.shape == images.shape
+    assert dx[tuple(worst["index"])] == worst["analytic"]
+
+
 def test_a_large_file_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(tmp_path / "x.npy", X)
     monkeypatch.setattr(reading, "_MAPPED_FROM", 10)
@@ -145,37 +220,95 @@ def archived(**arrays: Any) -> bytes:
     return buffer.getvalue()
 
 
+def zipped(**members: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(f"{name}.npy", content)
+    return buffer.getvalue()
+
+
+def with_entry(place: tuple[int, ...], value: float) -> Array:
+    table = X.copy()
+    table[place] = value
+    return table
+
+
+OBJECTS = np.array([{}, 1], dtype=object)
+# What is in the file, and what the one line says: the place, and what is wrong there or what to do.
 BAD: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "empty"),
-    "blank": (b" \n\n", "empty"),
-    "truncated npy": (saved(X)[:-8], "truncated"),
-    "truncated header": (saved(X)[:20], "truncated"),
-    "truncated npz": (archived(x=X)[:200], "truncated"),
-    "object array": (saved(np.array([{}, 1], dtype=object), allow_pickle=True), "objects"),
-    "pickle": (pickle.dumps(X), "pickle"),
-    "neither": (bytes(range(129, 256)) * 3, "none of"),
-    "ragged": (b"1,2,3\n4,5\n", "row 2"),
-    "a word": (b"a,b\n1,2\n3,oops\n", "'oops'"),
-    "an empty cell": (b"1,2\n3,\n", "row 2, column 2"),
-    "only a header": (b"a,b,c\n", "no numbers"),
-    "not a number": (
-        saved(np.where(X[3, 1] - 1e-9 < X, X, X) + np.where(np.arange(18).reshape(6, 3) == 10, np.nan, 0)),
-        "x[3, 1]",
-    ),
-    "infinity": (b"1,2\n3,inf\n", "x[1, 1]"),
-    "one axis": (saved(X[:, 0]), "(6,)"),
-    "no axis": (saved(np.float64(3)), "()"),
-    "four axes": (saved(np.ones((2, 3, 4, 5))), "--channel-axis"),
-    "no rows": (saved(np.ones((0, 3))), "nothing in it"),
-    "no columns": (saved(np.ones((3, 0))), "nothing in it"),
-    "complex": (saved(X + 1j), "complex"),
+    "empty": (b"", "is empty: give .npy, .npz, .csv or .tsv"),
+    "blank": (b" \n\n", "is empty"),
+    "three bytes of npy": (saved(X)[:3], "no UTF-8 text"),
+    "magic alone": (saved(X)[:6], "damaged or truncated .npy"),
+    "truncated header": (saved(X)[:20], "damaged or truncated .npy"),
+    "truncated npy": (saved(X)[:-8], "damaged or truncated .npy"),
+    "damaged header": (saved(X).replace(b"'descr'", b"'desc("), "damaged or truncated .npy"),
+    "unknown version": (saved(X).replace(b"NUMPY\x01", b"NUMPY\x09"), "damaged or truncated .npy"),
+    "absurd shape": (saved(X).replace(b"(6, 3), }      ", b"(66666666, 3)}"), "damaged or truncated .npy"),
+    "truncated npz": (archived(x=X)[:200], "damaged or truncated .npz"),
+    "damaged npz": (archived(x=X).replace(X.tobytes()[:8], b"damaged!"), "damaged or truncated .npz"),
+    "no array in npz": (zipped(x=b"hello, world"), "x in"),
+    "truncated in npz": (zipped(x=saved(X)[:-8]), "damaged or truncated .npy"),
+    "object array": (saved(OBJECTS, allow_pickle=True), "Python objects, which are never loaded"),
+    "object array in npz": (archived(x=OBJECTS), "Python objects, which are never loaded"),
+    "pickle": (pickle.dumps(X), "is a pickle, which is never loaded: save it with numpy.save"),
+    "neither": (bytes(range(129, 256)) * 3, "no UTF-8 text"),
+    "latin-1": ("größe,b\n1,2\n".encode("latin-1"), "no UTF-8 text"),
+    "too short a row": (b"1,2,3\n4,5\n", "row 2: expected 3 cells and found 2"),
+    "too long a row": (b"# note\na,b\n\n1,2\n4,5,6\n", "row 5: expected 2 cells and found 3"),
+    "a word": (b"a,b\n1,2\n3,oops\n", "row 3, column 2 (b): 'oops' is not a number"),
+    "a word without header": (b"1,2\n3,oops\n", "row 2, column 2: 'oops' is not a number"),
+    "a word after comments": (b"# one\r\n\r\n# two\r\n1\t2\r\noops\t3\r\n", "row 5, column 1: 'oops'"),
+    "a label": (b"a,species\n1,setosa\n2,virginica\n", "row 2, column 2 (species): 'setosa' is not a number"),
+    "an identifier": (b"a,b\n1,1_000\n", "row 2, column 2 (b): '1_000' is not a number"),
+    "hexadecimal": (b"0x10,2\n1,2\n", "row 1, column 1: '0x10' is not a number"),
+    "an empty cell": (b"1,2\n3,\n", "row 2, column 2: the cell is empty"),
+    "an empty cell, tabs": (b"1\t2\t3\n4\t\t5\n", "row 2, column 2: the cell is empty"),
+    "an empty last column": (b"a,b,\n1,2,\n", "row 2, column 3: the cell is empty"),
+    "decimal commas": (b"a;b\n1,5;2\n", "row 2, column 1 (a): '1,5' has a comma in it; write a decimal point"),
+    "thousands": (b'a,b\n"1,000",2\n', "row 2, column 1 (a): '1,000' has a comma in it"),
+    "an open quote": (b'a,b\n"1,2\n3,4\n', "row 3 cannot be read"),
+    "an endless cell": (b"a\n" + b"1" * 200_000, "row 2 cannot be read"),
+    "only a header": (b"a,b,c\n", "holds a header and no numbers"),
+    "only comments": (b"# a\n# b\n", "holds no numbers"),
+    "not a number": (saved(with_entry((3, 1), np.nan)), "x[3, 1] in"),
+    "infinity": (saved(with_entry((5, 0), -np.inf)), "is -inf: finite numbers are needed"),
+    "infinity in a table": (b"a,b\n1,2\n3,inf\n", "x[1, 1] (column 'b')"),
+    "too large a number": (b"1,2\n3,1e999\n", "x[1, 1] in"),
+    "two of three": (b"1,2\n3,nan\n4,nan\nnan,5\n", "is nan, and so are 2 more"),
+    "two of two": (b"1,2\n3,nan\n4,nan\n", "is nan, and so is 1 more"),
+    "not a number in gamma": (archived(x=X, gamma=[1, np.nan, 2]), "gamma[1] in"),
+    "infinity in dout": (archived(x=X, dout=with_entry((2, 2), np.inf)), "dout[2, 2] in"),
+    "one axis": (saved(X[:, 0]), "has shape (6,), and (N, D) is needed: give it as (N, 1) or (1, D)"),
+    "no axis": (saved(np.float64(3)), "has shape ()"),
+    "four axes": (saved(np.ones((2, 3, 4, 5))), "has shape (2, 3, 4, 5), and (N, D) is needed: name the axis"),
+    "no rows": (saved(np.ones((0, 3))), "has shape (0, 3): there is nothing in it"),
+    "no columns": (saved(np.ones((3, 0))), "has shape (3, 0): there is nothing in it"),
+    "complex": (saved(X + 1j), "is complex: real numbers are needed"),
     "text": (saved(np.array([["a", "b"]])), "numbers are needed"),
-    "gamma of another length": (archived(x=X, gamma=np.ones(4)), "gamma"),
-    "dout of another shape": (archived(x=X, dout=np.ones((6, 2))), "dout"),
-    "no x": (archived(y=X, weights=np.ones(3)), "weights, y"),
-    "half of the statistics": (archived(x=X, running_mean=np.ones(3)), "running_"),
-    "a negative variance": (archived(x=X, running_mean=np.ones(3), running_var=-np.ones(3)), "running_var"),
+    "dates": (saved(np.zeros((3, 2), "M8[s]")), "numbers are needed"),
+    "records": (saved(np.zeros(4, [("a", "f8"), ("b", "i4")])), "numbers are needed"),
+    "gamma of another length": (archived(x=X, gamma=np.ones(4)), "has shape (4,): x has 3 columns, so (3,) is needed"),
+    "beta of another shape": (archived(x=X, beta=np.ones((3, 3))), "beta in"),
+    "a scalar gamma": (archived(x=X, gamma=2.0), "gamma in"),
+    "complex gamma": (archived(x=X, gamma=np.ones(3) + 1j), "gamma in"),
+    "dout of another shape": (archived(x=X, dout=X.T), "has shape (3, 6) and x has (6, 3): they must agree"),
+    "no x": (archived(y=X, weights=np.ones(3)), "has no array named x; it holds weights, y"),
+    "an empty archive": (archived(), "has no array named x; it holds nothing"),
+    "half of the statistics": (archived(x=X, running_mean=np.ones(3)), "give both or neither"),
+    "statistics too wide": (archived(x=X, running_mean=np.ones(3), running_var=np.ones(4)), "running_var in"),
+    "a negative variance": (archived(x=X, running_mean=np.ones(3), running_var=[1, -2, 1]), "running_var[1] in"),
 }
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a command with bad input says."""
+    assert run(arguments) is Exit.USAGE
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert re.fullmatch(r"bncheck: [^\n]+\n", shown.err)
+    return shown.err
 
 
 @pytest.mark.parametrize("command", ["grad", "forward"])
@@ -186,13 +319,36 @@ def test_bad_input_is_one_line_and_nothing_written(
     content, word = BAD[case]
     source, target = tmp_path / "batch.dat", tmp_path / "out.json"
     source.write_bytes(content)
-    assert run([command, str(source), "--output", str(target)]) is Exit.USAGE
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert shown.err.startswith("bncheck: ")
-    assert shown.err.count("\n") == 1
-    assert word in shown.err
+    said = refused([command, str(source), "--output", str(target)], capsys)
+    assert word in said
+    assert str(source) in said
     assert [p.name for p in tmp_path.iterdir()] == ["batch.dat"]
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_standard_input_is_one_line(
+    case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, word = BAD[case]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    said = refused(["grad", "-"], capsys)
+    assert word in said
+    assert "<stdin>" in said
+
+
+@given(
+    which=st.sampled_from([saved(X), archived(x=X, gamma=np.ones(3)), as_csv(X).encode()]),
+    damage=st.lists(st.tuples(st.integers(0, 1000), st.binary(max_size=4)), min_size=1, max_size=4),
+)
+def test_damage_of_any_kind_is_bad_input_or_none(which: bytes, damage: list[tuple[int, bytes]]) -> None:
+    for place, content in damage:
+        place %= len(which)
+        which = which[:place] + content + which[place + max(1, len(content)) :]
+    try:
+        contents = reading.read_batch("-", io.BytesIO(which))
+        assemble(contents.arrays, source=contents.source, columns=contents.columns)
+    except BadInput as error:
+        assert "<stdin>" in str(error)
 
 
 def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:

@@ -390,14 +390,18 @@ def test_json_of_a_pass_turns_nan_into_null() -> None:
 @pytest.mark.parametrize("command", ["forward", "backward"])
 @pytest.mark.parametrize("name", ["table", "markdown"])
 def test_tables_of_a_pass_show_a_corner_and_say_so(command: str, name: str) -> None:
-    batch = assemble({"x": np.random.default_rng(0).standard_normal((9, 20))})
+    rng = np.random.default_rng(0)
+    batch = assemble({"x": rng.standard_normal((9, 20)) * 10.0 ** rng.integers(-9, 9, 20)})
     result = run_forward(batch) if command == "forward" else run_backward(batch)
     main = "out" if command == "forward" else "dx"
     text = show(result, name)
     assert f"the corner of {main} (9, 20)" in text
-    assert "8 more columns" in text
+    assert "and 8 more" in text
     for width in (40, 80, 200):
-        assert "thecornerof" in words(show(result, "table", terminal=True, width=width))
+        shown = show(result, "table", terminal=True, width=width)
+        assert "thecornerof" in words(shown)
+        # From 80 on it is a table, below a list.
+        assert (words(f"{main}01234") in words(shown)) is (width >= 80)
     assert "corner" not in show(forwarded(n=6), name)
 
 

@@ -1,93 +1,183 @@
-"""The house holds: imports run downwards, the library never prints, and start-up loads only what it uses."""
+"""The house keeps its order: imports run downwards, the library is silent, start-up loads no more than it must."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent / "bncheck"
-FILES = sorted(ROOT.rglob("*.py"))
-# Floors from the ground up; a room may import from its own floor and from those below.
-FLOORS = (
-    {"arrays", "errors", "vocabulary"},
-    {"settings", "memory", "batchnorm"},
-    {"batch", "report"},
-    {"differences", "layers", "findings", "rounding", "reading", "writing"},
-    {"passes"},
-    {"checks", "render"},
-    {"cli"},
+import bncheck
+
+PACKAGE = Path(bncheck.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# From the ground up.  What stands in one line does not import one another, and a package counts as one.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("arrays", "errors", "vocabulary"),
+    ("batchnorm", "memory", "report", "settings"),
+    ("batch", "graph"),
+    ("differences", "layers", "reading", "writing"),
+    ("findings", "rounding"),
+    ("passes",),
+    ("checks", "render"),
+    ("cli", "pytest_plugin"),
+    ("__main__",),
 )
-LONGEST_ROOM, LONGEST_FUNCTION = 320, 45
+FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
+# These know of nothing else, whatever stands below them.
+ALONE = {
+    "batchnorm": {"arrays"},
+    "differences": {"arrays"},
+    "render": {"arrays", "report", "vocabulary", "writing"},
+}
+# Files are the business of whoever talks to the user.
+FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
+SPEAKING = {"cli", "render", "__main__"}
 
 
-def room(name: str) -> str:
-    return name.split(".")[1] if "." in name else ""
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def floor(name: str) -> int:
-    return next(i for i, names in enumerate(FLOORS) if name in names)
+MODULES = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+INSIDE = {name: tree for name, tree in MODULES.items() if name != "bncheck"}
 
 
-def imports(path: Path) -> list[str]:
-    found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+def unit(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """The modules that are imported anywhere in a file, within functions and for the type checker included."""
+    found = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # "from bncheck import x" names a room only if there is one of that name.
-            rooms = [a.name for a in node.names if (ROOT / f"{a.name}.py").exists() or (ROOT / a.name).is_dir()]
-            found += [f"bncheck.{r}" for r in rooms] if node.module == "bncheck" else [node.module]
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import hides where it leads"
+            for alias in node.names:
+                member = f"{node.module}.{alias.name}"
+                found.add(member if member in MODULES else str(node.module))
     return found
 
 
-def home(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def own(tree: ast.AST) -> set[str]:
+    return {name for name in imports(tree) if name.startswith("bncheck.")}
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if not home(p).startswith("__")], ids=lambda p: p.name)
-def test_imports_run_downwards(path: Path) -> None:
-    for name in imports(path):
-        if name.startswith("bncheck.") and room(name) != home(path):
-            assert floor(room(name)) <= floor(home(path)), f"{home(path)} imports {name}"
+def calls(tree: ast.AST, name: str) -> list[int]:
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [node.lineno for node in nodes if isinstance(node.func, ast.Name) and node.func.id == name]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_the_library_knows_no_screen(path: Path) -> None:
-    if home(path) in ("cli", "render"):
-        return
-    assert not {"click", "rich"} & {name.split(".")[0] for name in imports(path)}
-    calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
-    assert "print" not in [f.id for f in calls if isinstance(f, ast.Name)]
+def test_imports_are_found_wherever_they_stand() -> None:
+    tree = ast.parse(
+        "import numpy.linalg\nfrom bncheck import memory, __version__\nif TYPE_CHECKING:\n    from bncheck.batch import Batch\n"
+        "def f():\n    from bncheck.layers import protocol\n    import rich\n    print(1)\n"
+    )
+    expected = {"numpy.linalg", "bncheck", "bncheck.memory", "bncheck.batch", "bncheck.layers.protocol", "rich"}
+    assert imports(tree) == expected
+    assert calls(tree, "print") == [8]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_rooms_can_be_read_in_a_sitting(path: Path) -> None:
-    text = path.read_text()
-    assert len(text.splitlines()) <= LONGEST_ROOM
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef):
-            lines = (node.end_lineno or 0) - node.lineno + 1
-            assert lines <= LONGEST_FUNCTION or node.name == "batch_options", (node.name, lines)
+@pytest.mark.parametrize("module", INSIDE)
+def test_every_module_has_its_floor(module: str) -> None:
+    assert unit(module) in FLOOR, "give it a place in FLOORS"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "absent"),
-    [
-        (None, {"numpy", "click", "rich"}),
-        (["--help"], {"numpy", "rich"}),
-        (["grad", "--help"], {"numpy", "rich"}),
-        (["grad"], {"rich", "numpy.ma", "pathlib"}),
-        (["grad", "--format", "json"], {"rich"}),
-        (["grad", "--format", "csv"], {"rich"}),
-        (["forward"], {"rich"}),
-    ],
-)
-def test_start_up_loads_only_what_it_uses(arguments: list[str] | None, absent: set[str]) -> None:
-    work = "import bncheck" if arguments is None else f"from bncheck.cli import run; run({arguments!r})"
-    code = f"import sys; {work}; print(*(set({sorted(absent)!r}) & set(sys.modules)), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stderr.strip() == ""
+@pytest.mark.parametrize("module", INSIDE)
+def test_imports_run_downwards(module: str) -> None:
+    for name in own(INSIDE[module]):
+        below = FLOOR[unit(name)] < FLOOR[unit(module)]
+        assert below or unit(name) == unit(module), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_what_stands_alone_knows_of_nothing_else(module: str) -> None:
+    used = {unit(name) for name in own(INSIDE[module])} - {unit(module)}
+    assert used <= ALONE.get(unit(module), used)
+    if unit(module) not in MAY_USE_FILES:
+        assert not used & FILE_ACCESS
+
+
+def test_imports_make_no_circle() -> None:
+    graph = {module: own(tree) - {module} for module, tree in INSIDE.items()}
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_the_front_door_is_for_guests(module: str) -> None:
+    """Inside, modules are imported from where they are, and only the version from ``bncheck`` itself."""
+    for node in ast.walk(INSIDE[module]):
+        if isinstance(node, ast.ImportFrom) and node.module == "bncheck":
+            names = {alias.name for alias in node.names if f"bncheck.{alias.name}" not in MODULES}
+            assert names <= {"__version__"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
+    tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
+    roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
+    assert roots <= ({"numpy", "click", "rich"} if speaks else {"numpy"})
+    if not speaks:
+        assert not calls(tree, "print")
+        assert not any(isinstance(n, ast.Attribute) and n.attr in ("stdout", "stderr") for n in ast.walk(tree))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_and_functions_stay_readable(module: str) -> None:
+    path = next(path for path in FILES if module_name(path) == module)
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 320
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno + 1 < 45, f"{module}.{node.name}"
+
+
+# ---- start-up ----
+
+
+def loaded(code: str, *arguments: str) -> set[str]:
+    """The modules that a fresh interpreter holds after running ``code``."""
+    report = f"import sys\n{code}\nprint(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", report, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+def loaded_by_command(*arguments: str) -> set[str]:
+    return loaded("from bncheck.cli import run\nassert run(sys.argv[1:]) == 0", *arguments)
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    modules = loaded("import bncheck")
+    assert "bncheck" in modules
+    assert not modules & {"numpy", "click", "rich", "dataclasses", "bncheck.batch"}
+
+
+def test_the_package_loads_what_is_asked_of_it() -> None:
+    modules = loaded("import bncheck\nbncheck.check_gradients, bncheck.generate")
+    assert {"numpy", "bncheck.checks.gradients"} <= modules
+    assert not modules & {"click", "rich"}
+    assert {name for name in bncheck.__all__ if not hasattr(bncheck, name)} == set()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = bncheck.nothing
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("grad", "--help"), ("--version",)])
+def test_help_loads_neither_numpy_nor_rich(arguments: tuple[str, ...]) -> None:
+    modules = loaded_by_command(*arguments)
+    assert "click" in modules
+    assert not modules & {"numpy", "rich"}
+
+
+@pytest.mark.parametrize("format_", ["json", "table"])
+def test_a_piped_check_loads_no_rich(format_: str) -> None:
+    modules = loaded_by_command("grad", "--n", "8", "--d", "3", "--format", format_)
+    assert "numpy" in modules
+    assert not modules & {"rich", "matplotlib", "torch", "jax"}

@@ -10,7 +10,7 @@ import numpy as np
 from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
-from bncheck.layers.protocol import Call
+from bncheck.layers.protocol import Call, Traits
 from bncheck.layers.reference import Reference
 
 Mistake = Callable[[Call, Array, Gradients], Gradients]
@@ -21,6 +21,7 @@ class WrongPass:
     call: Call
     out: Array
     mistake: Mistake
+    state: object = None
 
     def running(self) -> Statistics | None:
         return Reference().forward(self.call).running()
@@ -36,8 +37,9 @@ class WrongLayer:
 
     name: str
     mistake: Mistake
+    traits: Traits = Traits()
 
-    def forward(self, call: Call) -> WrongPass:
+    def forward(self, call: Call, state: object = None) -> WrongPass:
         return WrongPass(call, Reference().forward(call).out, self.mistake)
 
 

@@ -40,11 +40,36 @@ class Pass(Protocol):
     def out(self) -> Array:
         """(N, M); the caller may overwrite it once nothing else is asked."""
 
+    @property
+    def state(self) -> object:
+        """What the layer carries to its next pass; opaque, and never altered by a later pass."""
+
     def running(self) -> Statistics | None:
-        """The running statistics after this pass."""
+        """The running statistics after this pass, (M,) each; None where the layer keeps none."""
 
     def backward(self, dout: Array) -> Gradients:
-        """The gradients of sum(dout * out)."""
+        """The gradients of sum(dout * out), in the shapes that ``Gradients`` states."""
+
+
+class Traits(NamedTuple):
+    """What a layer can be asked for."""
+
+    recognised: str = ""
+    """One sentence, as ``--verbose`` shows it: what was found, and by which conventions it is called."""
+    packs: bool = True
+    """Takes any number of columns; otherwise only as many as the batch has."""
+    takes_eps: bool = True
+    """Uses the eps of the settings; otherwise a value of its own."""
+    takes_momentum: bool = True
+    has_backward: bool = True
+    has_test_mode: bool = True
+    keeps_statistics: bool = True
+    starts_anywhere: bool = True
+    """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""
+    widest: DTypeLike = "longdouble"
+    """The widest dtype that the layer accepts; float64, say, for a layer of PyTorch's."""
+    source: tuple[str, ...] = ()
+    """Where the layer's code stands, as file:function."""
 
 
 class Layer(Protocol):
@@ -54,5 +79,13 @@ class Layer(Protocol):
     def name(self) -> str:
         """As a report shows it."""
 
-    def forward(self, call: Call) -> Pass:
-        """Makes a forward pass in the dtype of ``call.x``, leaving no trace in the arguments."""
+    @property
+    def traits(self) -> Traits:
+        """What can be asked of it."""
+
+    def forward(self, call: Call, state: object = None) -> Pass:
+        """Makes a forward pass in the dtype of ``call.x``, leaving no trace in the arguments or in ``state``.
+
+        ``state`` None starts afresh; that of an earlier pass goes on from it.  ``call.running`` None leaves the
+        running statistics to the layer and its state; given, they are what the pass starts from.
+        """

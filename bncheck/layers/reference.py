@@ -9,7 +9,7 @@ import numpy as np
 from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
-from bncheck.layers.protocol import Call
+from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
 
@@ -17,6 +17,10 @@ from bncheck.vocabulary import Mode
 class ReferencePass:
     call: Call
     out: Array
+
+    @property
+    def state(self) -> Statistics | None:
+        return self.running()
 
     def running(self) -> Statistics | None:
         call = self.call
@@ -38,8 +42,11 @@ class Reference:
     """Textbook batch normalization; the layer that is checked when none is named."""
 
     name = "reference"
+    traits = Traits("the textbook layer of bncheck itself")
 
-    def forward(self, call: Call) -> ReferencePass:
+    def forward(self, call: Call, state: object = None) -> ReferencePass:
+        if call.running is None and isinstance(state, Statistics):
+            call = call._replace(running=state)
         inner = _computed(call)
         out = batchnorm.forward(inner.x, inner.gamma, inner.beta, inner.settings.eps, _fixed(inner))
         return ReferencePass(call, out.astype(call.x.dtype, copy=False))

@@ -15,7 +15,7 @@ from bncheck.render.document import Table, document
 from bncheck.report import PassReport, Report
 from bncheck.vocabulary import Verdict
 
-_WORD = 12  # longer ones are names of columns, which may be folded
+_LONG = 20  # longer names, which are those of columns, may be folded
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
 
 
@@ -25,7 +25,7 @@ def render(result: Report | PassReport, look: Look) -> str:
     console.print(Text(content.heading, style="bold"))
     for table in content.tables:
         widths = _fitting(table, look.width)
-        console.print(_grid(table, widths) if widths else _stack(table))
+        console.print(_grid(table, widths) if widths else Padding(_stack(table), (1, 0, 1, 0)))
     for paragraph in content.paragraphs:
         console.print(Padding(_styled(paragraph), (0, 0, 1, 0)))
     assert isinstance(console.file, io.StringIO)
@@ -33,11 +33,11 @@ def render(result: Report | PassReport, look: Look) -> str:
 
 
 def _fitting(table: Table, width: int) -> list[int] | None:
-    """The width of each column: as wide as its header, or as narrow as keeps its cells whole; or None."""
-    cells = [max((len(row[j]) for row in table.rows), default=0) for j in range(len(table.header))]
-    words = [min(max(map(len, name.split()), default=0), _WORD) for name in table.header]
-    for headers in (map(len, table.header), words):
-        widths = [max(pair) for pair in zip(headers, cells, strict=True)]
+    """The widths of the columns, if need be with long names folded, but with every number whole; or None."""
+    first, *others = zip(table.header, *table.rows, strict=True)
+    for longest in (width, _LONG):
+        labels = min(max(map(len, first)), longest)
+        widths = [labels, *(max([min(len(name), longest), *map(len, cells)]) for name, *cells in others)]
         # The box and its padding take three characters a column, but for one.
         if sum(widths) + 3 * len(widths) - 1 <= width:
             return widths
@@ -59,8 +59,9 @@ def _stack(table: Table) -> Grid:
     grid = Grid(box=None, show_header=False, pad_edge=False, caption=table.note or None, caption_justify="left")
     grid.add_column(overflow="fold")
     grid.add_column(overflow="fold")
-    for row in table.rows:
-        grid.add_row()
+    for i, row in enumerate(table.rows):
+        if i:
+            grid.add_row()
         for name, cell in zip(table.header, row, strict=True):
             grid.add_row(Text(name), _styled(cell))
     return grid

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from bncheck.report import Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Verdict
 
-_ROWS, _COLUMNS, _STATISTICS = 6, 6, 12
+# Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
+_ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
 
 
 class Table(NamedTuple):
@@ -118,7 +119,7 @@ def _of_arrays(result: PassReport) -> Document:
             for j, label in enumerate(labels[: min(_STATISTICS, result.batch.d)])
         )
         left = result.batch.d - len(rows)
-        tables.append(Table(("column", *flat), rows, f"{left} more columns" if left > 0 else ""))
+        tables.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
     note = "Other formats (--format csv, json, npz) give every number in full."
     return Document(_heading(result), tuple(tables), (note,))
 
