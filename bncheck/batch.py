@@ -300,7 +300,7 @@ def _cast(
     named = f" (column {columns[first[1]]!r})" if columns and len(first) == 2 else ""
     if np.isfinite(value):
         advice = "scale it down" if dtype == np.float64 else "use a wider --dtype"
-        raise BadInput(f"{name}[{place}]{named} in {source} is {value:g}, which {dtype} cannot hold: {advice}")
+        raise BadInput(f"{name}[{place}]{named} in {source} is {value!s}, which {dtype} cannot hold: {advice}")
     others = int(np.sum(~np.isfinite(cast))) - 1
     more = f", and so {'is' if others == 1 else 'are'} {others} more" if others else ""
     raise BadInput(f"{name}[{place}]{named} in {source} is {value:g}{more}: finite numbers are needed")

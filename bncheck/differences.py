@@ -120,6 +120,7 @@ def differentiate(
     stencil: Stencil = CENTRAL,
     step: float | None = None,
     linear: bool = False,
+    whole: bool = False,
     seed: int = 0,
     tick: Tick | None = None,
 ) -> Derivative:
@@ -128,10 +129,11 @@ def differentiate(
     ``x`` is (P, D), ``weights`` (N, D), both of the dtype in which to work; ``scale`` (D,) is the distance
     over which f bends in each column.  ``step``, in units of scale, overrides the choice described above;
     ``linear`` promises that f is linear, so that a step of one scale has no truncation (a broken promise shows as a
-    wide bar).  What f returns is overwritten.  ``tick`` is told of evaluations, in units of one
+    wide bar); ``whole`` evaluates all columns once in each call, for an f that takes neither fewer nor copies.
+    What f returns is overwritten.  ``tick`` is told of evaluations, in units of one
     evaluation of all of x, and may raise in order to stop.
     """
-    run = _Run(f, x, weights, tick)
+    run = _Run(f, x, weights, tick, whole)
     precision = np.finfo(x.dtype).eps
     expected = precision * np.maximum(1, np.abs(x).max(axis=0) / scale)
     probe = _LINEAR if linear else _SMOOTH
@@ -141,17 +143,14 @@ def differentiate(
         witness = run.along(probe, signs, scale, _step(witness.noise, _WITNESS_ORDER, linear), expected)
     # Length is measured over the whole column: one entry alone moves by sqrt(P) where all of P move by 1.
     unit = scale * np.sqrt(x.dtype.type(len(x)))
-    if step is not None:
-        h = step * scale
-    elif stencil.cancels:
-        h = _step(witness.noise, stencil.order, linear) * unit
-    else:
-        h = precision**2 * unit
+    best = _step(witness.noise, stencil.order, linear) if stencil.cancels else precision**2
+    h = best * unit if step is None else step * scale
     value = run.entries(stencil, h)
     residual = witness.slope - signs @ value
     observed = np.sqrt(np.mean(residual**2, axis=0))
-    rounding = witness.noise * witness.reach / (h if stencil.cancels else scale)
-    error = _SAFETY * np.maximum(observed, rounding)
+    rounding = witness.rounding / (h if stencil.cancels else scale)
+    # The value itself is rounded, where the steps are summed and where it is divided.
+    error = _SAFETY * np.maximum(observed, rounding) + 2 * precision * np.abs(value).max(axis=0)
     return Derivative(value, error, witness.noise, h)
 
 
@@ -191,19 +190,19 @@ def _directions(rows: int, linear: bool, seed: int) -> Array:
 class _Witness(NamedTuple):
     slope: Array
     """(K, D), the derivative along each direction."""
-    reach: Array
-    """(D,), how far L_j can move when the argument moves by one scale."""
     noise: Array
-    """(D,), the rounding error of L_j, relative to reach."""
+    """(D,), the rounding error of L_j, relative to how far L_j can move when the argument moves by one scale."""
+    rounding: Array
+    """(D,), the same error as it is."""
 
 
 class _Run:
     """The evaluations of one f around one x."""
 
-    def __init__(self, f: Function, x: Array, weights: Array, tick: Tick | None) -> None:
+    def __init__(self, f: Function, x: Array, weights: Array, tick: Tick | None, whole: bool) -> None:
         self.f, self.x, self.weights, self.tick = f, x, weights, tick
         rows = max(len(x), len(weights))
-        self.lanes = max(_SMALL // rows, min(_WIDE, _LARGE // rows), _NARROW)
+        self.lanes = x.shape[1] if whole else max(_SMALL // rows, min(_WIDE, _LARGE // rows), _NARROW)
         # glibc returns a freed block to the system, and pays for its pages again at the next evaluation, unless it has
         # seen a larger one freed before.
         np.empty(16 * max(_SMALL, self.lanes * rows))
@@ -261,10 +260,10 @@ class _Run:
         return total, moved
 
     def along(self, probe: _Probe, signs: Array, scale: Array, step: Array, expected: Array) -> _Witness:
-        """The witness: L_j along whole directions, its slope, its reach and its noise."""
+        """The witness: L_j along whole directions, its slope and its noise."""
         offsets, count = probe.stencil.offsets, len(signs)
         change = np.empty((len(offsets), count, self.x.shape[1]), self.x.dtype)
-        swing = np.empty(change.shape[1:], self.x.dtype)
+        swing = np.zeros(change.shape[1:], self.x.dtype)
         length = step * scale
         for columns, depth in self.blocks(count):
             width = columns.stop - columns.start
@@ -281,15 +280,18 @@ class _Run:
                     out = self.evaluate(argument, lanes)
                     out -= base
                     change[k, block, columns] = np.einsum("nm,nm->m", weights, out).reshape(copies, width)
-                    if offset == 1:
-                        swing[block, columns] = np.einsum("nm,nm->m", out, out).reshape(copies, width)
+                    if abs(offset) == 1:
+                        moved = np.einsum("nm,nm->m", out, out).reshape(copies, width)
+                        swing[block, columns] = np.maximum(swing[block, columns], moved)
         tilt, flutter = np.tensordot(np.array([probe.stencil.weights, probe.difference]), change, axes=1)
         norm = np.sqrt(np.einsum("nd,nd->d", self.weights, self.weights))
         reach = norm * np.sqrt(swing.max(axis=0) / len(self.base)) / step
         storing = np.finfo(self.x.dtype).eps * norm * np.abs(self.base).max(axis=0)
         seen = np.maximum(np.sqrt(np.mean(flutter**2, axis=0)) / probe.amplification, storing)
-        relative = np.divide(seen, reach, out=np.zeros_like(reach), where=reach > 0)
-        return _Witness(tilt / length, reach, np.maximum(expected, relative))
+        # Where f does not move at all, whatever was seen is noise through and through.
+        relative = np.divide(seen, reach, out=np.sign(seen), where=reach > 0)
+        noise = np.maximum(expected, relative)
+        return _Witness(tilt / length, noise, np.maximum(noise * reach, seen))
 
 
 def _copies(table: Array, count: int) -> Array:

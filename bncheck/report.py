@@ -60,8 +60,18 @@ class GradientResult:
 
 
 @dataclass(frozen=True)
+class Section:
+    """One part of checking a layer."""
+
+    name: str
+    verdict: Verdict
+    said: str
+    """The result in one sentence."""
+
+
+@dataclass(frozen=True)
 class Report:
-    """The result of checking gradients."""
+    """The result of checking gradients, or of checking a layer: then with its sections."""
 
     verdict: Verdict
     mode: str
@@ -73,12 +83,16 @@ class Report:
     forward_passes: float
     seconds: float
     version: str
+    sections: tuple[Section, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
         raw = asdict(self)
-        gradients = {g.pop("name"): g for g in raw.pop("gradients")}
-        return dict(plain({"schema": SCHEMA, **raw, "gradients": gradients}))
+        raw["gradients"] = {g.pop("name"): g for g in raw["gradients"]}
+        del raw["sections"]
+        if self.sections:
+            raw["sections"] = {s.name: s.verdict for s in self.sections}
+        return dict(plain({"schema": SCHEMA, **raw}))
 
 
 @dataclass(frozen=True)

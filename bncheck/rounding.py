@@ -78,6 +78,27 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
     return Allowance(Gradients(scale, products, sizes), Gradients(rounding + lost, dgamma + lost, c * sizes + lost))
 
 
+def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
+    """What out of a good implementation that computes in ``dtype`` may be off by, (N, D).
+
+    xhat is off by delta + iota + r |xhat|, in the terms above, and two more roundings make out of it.
+    """
+    x, gamma, beta = (a.astype(np.float64) for a in (call.x, call.gamma, call.beta))
+    info = np.finfo(dtype)
+    u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
+    c = u * summation(len(x))
+    fixed = call.running if call.settings.mode is Mode.TEST else None
+    mean, var = fixed.astype(np.float64) if fixed else batch_statistics(x)
+    inv = 1 / np.sqrt(np.maximum(var + call.settings.eps, eta))
+    kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
+    delta = c * kappa
+    relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
+    scaled = np.abs(gamma * (x - mean) * inv)
+    return np.asarray(
+        np.abs(gamma) * (delta + 4 * u * kappa) + relative * scaled + 4 * u * (scaled + np.abs(beta)) + eta
+    )
+
+
 def _norm(table: Array) -> Array:
     return np.asarray(np.sqrt(np.einsum("nd,nd->d", table, table)))
 

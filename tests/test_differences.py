@@ -179,9 +179,9 @@ def test_the_step_is_in_units_of_the_scale_and_columns_keep_their_own() -> None:
 
 
 def test_the_step_divided_by_is_the_one_taken() -> None:
-    """A step of two roundings of x is taken as one, two or three of them."""
+    """x takes no step of 2.3 of its roundings: it takes one of 2, and by that one divides."""
     x = 1e8 + 100 * np.random.default_rng(0).random((4, 50))
-    step = 2 * float(np.spacing(1e8))
+    step = 2.3 * float(np.spacing(1e8))
     for stencil in (CENTRAL, FORWARD):
         result = differentiate(lambda t, c: 3 * (t - 1e8), x, np.ones_like(x), np.ones(50), stencil=stencil, step=step)
         assert (result.value == 3).all()
@@ -199,7 +199,7 @@ def test_a_function_that_computes_in_float32_gets_the_bar_it_deserves() -> None:
             result = case._replace(f=narrow).solve(stencil=stencil, seed=seed)
             assert (true_error(result, case) <= result.error).all(), (seed, stencil.name)
             assert (result.error > 30 * honest.error).all(), (seed, stencil.name)
-            assert (result.noise > 1e-9).all()
+            assert (result.noise > 1e-10).all()
             assert (result.step >= honest.step).all()
 
 

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 
 from bncheck.arrays import Array
-from bncheck.batch import assemble
+from bncheck.batch import assemble, generate
+from bncheck.checks.gradients import check_gradients
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.passes import run_backward, run_forward
+from bncheck.passes import run_backward, run_forward, show_batch
 from bncheck.reading import read_batch
 from bncheck.render import CHECK_FORMATS, Look, format_of, renderer
 from bncheck.report import BatchInfo, GradientResult, PassReport, Report, Worst
 from bncheck.vocabulary import Verdict
+from tests.wrong import DX, WrongLayer
 
 NAN = float("nan")
 
@@ -414,3 +416,51 @@ def test_arrays_of_any_layout_are_written_out(tmp_path: Any) -> None:
     assert np.array_equal(read_batch(str(path)).arrays["x"], result.arrays["out"].reshape(2, 60))
     assert arrays_of(show_bytes(result, "npz"))["out"].shape == x.shape
     assert "the corner of out (2, 3, 4, 5)" in show(result, "table")
+
+
+# ---- checks that were made, and not built by hand ----
+
+BATCH = generate(16, 5)
+CHECKS = {
+    "pass": check_gradients(BATCH),
+    "fail": check_gradients(BATCH, WrongLayer("wrong", DX["variance path lost"])),
+    "blind": check_gradients(generate(1, 5)),
+    "NaN": check_gradients(BATCH, WrongLayer("wrong", DX["one entry NaN"])),
+}
+
+
+@pytest.mark.parametrize("case", CHECKS)
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_checks_render_like_reports_built_by_hand(case: str, width: int) -> None:
+    result = CHECKS[case]
+    verdict = {"NaN": "fail"}.get(case, case)
+    parsed = parse(show(result, "json"))
+    assert parsed["verdict"] == verdict
+    assert set(parsed["gradients"]) == {"dx", "dgamma", "dbeta"}
+    if case == "NaN":
+        assert parsed["gradients"]["dx"]["worst"]["analytic"] is None
+        assert parsed["findings"][0]["code"] == "BN003"
+    rows = list(csv.DictReader(io.StringIO(show(result, "csv"))))
+    assert [row["verdict"] for row in rows] == [g.verdict.value for g in result.gradients]
+    assert float(rows[1]["max_rel_error"]) == result.gradients[1].max_rel_error
+    assert len(markdown_tables(show(result, "markdown"))) == 2
+    suite = ElementTree.fromstring(show(result, "junit").encode())
+    assert len(suite.findall("testcase/failure")) == (verdict == "fail")
+    terminal = show(result, "table", terminal=True, width=width)
+    place = f"dx[{', '.join(map(str, result.gradients[0].worst.index))}]"
+    assert any(place in line for line in terminal.split("\n"))
+    assert f"{verdict}: " in terminal
+
+
+def test_a_failure_says_what_where_and_what_to_do() -> None:
+    text = show(CHECKS["fail"], "table", width=20)
+    assert "BN110" in text
+    assert CHECKS["fail"].gradients[0].reason in text
+    assert "Mend: compare with dx" in text
+
+
+def test_a_batch_is_json_too() -> None:
+    parsed = parse(show(show_batch(BATCH), "json"))
+    assert parsed["batch"]["n"] == 16
+    for name in ("x", "gamma", "beta", "dout"):
+        assert np.array_equal(np.array(parsed[name]), getattr(BATCH, name))

@@ -12,6 +12,8 @@ from bncheck.vocabulary import Verdict
 
 _BLIND = "zero within its error bars, so that a gradient of zeros would have passed as well"
 
+_UNKNOWN = "the differences came to no number: the step moves nothing, or the output is not finite near x"
+
 
 def judge(
     name: str,
@@ -28,8 +30,7 @@ def judge(
     ``rtol``, where |a - n| / max(|a| + |n|, tiny) exceeds that.  A gradient in which a row of zeros would
     have passed everywhere proves nothing, and is blind.
     """
-    a = np.atleast_2d(analytic).astype(np.float64)
-    n = np.atleast_2d(numeric).astype(np.float64)
+    a, n = (np.atleast_2d(values).astype(np.float64) for values in (analytic, numeric))
     with np.errstate(all="ignore"):
         # The difference is taken before the numeric value is narrowed.
         difference = np.abs(np.atleast_2d(analytic) - numeric).astype(np.float64)
@@ -37,24 +38,25 @@ def judge(
         allowed = bar + np.atleast_2d(rounding)
         relative = difference / np.maximum(np.abs(a) + np.abs(n), np.finfo(np.float64).tiny)
         excess = _ratio(difference, allowed) if rtol is None else _ratio(relative, np.full_like(relative, rtol))
+    # A numerical value that is none accuses nobody.
+    unknown = ~np.isfinite(n) & np.isfinite(a)
+    excess[unknown] = 0
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
-    index = place(row, column) if analytic.ndim == 2 else (column,)
-    worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(allowed[at] - bar[at]))
+    worst = Worst(
+        index=place(row, column) if analytic.ndim == 2 else (column,),
+        analytic=float(a[at]),
+        numeric=float(n[at]),
+        error_bar=float(bar[at]),
+        rounding=float(np.atleast_2d(rounding)[at]),
+    )
     verdict, reason = Verdict.PASS, ""
     if wrong := int(np.sum(excess > 1)):
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
-    elif not np.any(np.abs(n) > allowed):
-        verdict, reason = Verdict.BLIND, _BLIND
+    elif unknown.any() or not np.any(np.abs(n) > allowed):
+        verdict, reason = Verdict.BLIND, _UNKNOWN if unknown.any() else _BLIND
     return GradientResult(
-        name=name,
-        shape=tuple(analytic.shape),
-        max_rel_error=float(relative.max()),
-        max_abs_error=float(difference.max()),
-        error_bar=float(bar.max()),
-        worst=worst,
-        verdict=verdict,
-        reason=reason,
+        name, tuple(analytic.shape), *(float(v.max()) for v in (relative, difference, bar)), worst, verdict, reason
     )
 
 

@@ -17,7 +17,8 @@ def main() -> None:
     # Whoever starts us with a stream closed (`2>&-`) leaves None in its place.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123, it stays open, and pathlib takes time
+            stays_open = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(stays_open, mode, closefd=False))  # noqa: SIM115
     sys.exit(run(sys.argv[1:]))
 
 

@@ -12,7 +12,8 @@ from bncheck.cli.options import (
     layer_options,
     output_options,
 )
-from bncheck.cli.output import ProgressBar, emit
+from bncheck.cli.output import emit
+from bncheck.cli.progress import ProgressBar
 from bncheck.vocabulary import Method
 
 
@@ -48,7 +49,7 @@ def grad(
     settings = layer.settings()
     check = CheckSettings(Method(method), step, rtol)
     batch = layer.prepare(origin.get(), origin, out)
-    with ProgressBar(out, "forward passes") as progress:
+    with ProgressBar("forward passes", out.quiet) as progress:
         report = check_gradients(batch, settings=settings, check=check, progress=progress)
     emit(report, out)
     return Exit.of(report.verdict)

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from bncheck import render
+from bncheck.cli.progress import ProgressBar
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
@@ -78,9 +79,7 @@ class LayerOptions(NamedTuple):
             return batch
         drawn = origin.batch is None
         population = batches.Population(origin.d, origin.seed, origin.scale, origin.offset) if drawn else None
-        from bncheck.cli.output import ProgressBar
-
-        with ProgressBar(out, "warm-up batches") as progress:
+        with ProgressBar("warm-up batches", out.quiet) as progress:
             return batches.warm_up(batch, self.warmup, self.momentum, population, progress)
 
 

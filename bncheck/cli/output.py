@@ -1,11 +1,10 @@
-"""Results to standard output or a file; progress to standard error."""
+"""Results to standard output or into a file."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -15,8 +14,6 @@ from bncheck.errors import BadInput
 
 if TYPE_CHECKING:
     from bncheck.report import PassReport, Report
-
-_PATIENCE = 1.0  # seconds before a progress bar appears
 
 
 def emit(result: Report | PassReport, out: OutputOptions, default: str = "table") -> None:
@@ -55,32 +52,3 @@ def refused(error: OSError) -> None:
 def discard(stream: IO[str]) -> None:
     """The interpreter flushes its streams on the way out, and would complain of one that failed before."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-class ProgressBar:
-    """A bar on standard error, if that is a terminal and the work takes more than a second."""
-
-    def __init__(self, out: OutputOptions, what: str) -> None:
-        self._what = what
-        self._wanted = sys.stderr.isatty() and not out.quiet
-        self._started = time.monotonic()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __call__(self, done: float, expected: float) -> None:
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=max(done, expected))
-        elif self._wanted and time.monotonic() - self._started > _PATIENCE:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task(self._what, total=expected, completed=done)
-            self._bar.start()
-
-    def __enter__(self) -> ProgressBar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

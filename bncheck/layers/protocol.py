@@ -61,6 +61,10 @@ class Traits(NamedTuple):
     takes_eps: bool = True
     """Uses the eps of the settings; otherwise a value of its own."""
     takes_momentum: bool = True
+    kept_by_default: float | None = None
+    """The share of the running statistics that it keeps where nobody says otherwise, if that is known."""
+    differentiates_test_mode: bool = False
+    """Its backward follows a test-mode forward too, as automatic differentiation does."""
     has_backward: bool = True
     has_test_mode: bool = True
     keeps_statistics: bool = True

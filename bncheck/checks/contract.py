@@ -1,0 +1,109 @@
+"""Does the layer keep to what any caller relies on: shapes, finite numbers, arguments left alone, the same twice?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batch import Batch
+from bncheck.batchnorm import Gradients
+from bncheck.checks.probes import Outcome, Subject
+from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.findings.catalogue import CATALOGUE
+from bncheck.layers.protocol import Call, Pass
+from bncheck.report import Finding
+from bncheck.vocabulary import Mode
+
+
+def check(subject: Subject) -> Outcome:
+    batch = subject.probe()
+    call = subject.call(batch, Mode.TRAIN)
+    try:
+        made = subject.layer.forward(call)
+        out = np.array(made.out)
+        gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
+        findings = [*_forward(subject, batch, call, out), *_backward(subject, batch, made, gradients)]
+    except LayerRaised as raised:
+        return Outcome((_raised(raised),), str(raised))
+    return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
+
+
+def _raised(raised: LayerRaised) -> Finding:
+    code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
+    return CATALOGUE[code].found("layer", str(raised))
+
+
+def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator[Finding]:
+    if out.shape != batch.x.shape:
+        yield CATALOGUE["BN002"].found("out", f"out has shape {out.shape} where x has {batch.x.shape}")
+        return
+    if not np.isfinite(out).all():
+        yield _not_finite("out", out)
+    again = np.array(subject.layer.forward(call).out)
+    if not np.array_equal(out, again, equal_nan=True):
+        off = np.nanmax(np.abs(out - again))
+        yield CATALOGUE["BN005"].found("out", f"two forward passes on the same batch differ by up to {off:.3g}")
+    if narrow := narrower(subject, call, out):
+        yield CATALOGUE["BN006"].found("out", f"a float64 batch comes back with the digits of {narrow}")
+    if where := leak(subject, batch, out):
+        yield CATALOGUE["BN007"].found("out", where)
+
+
+def _backward(subject: Subject, batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator[Finding]:
+    if gradients is not None:
+        shapes = {"dx": batch.x.shape, "dgamma": batch.gamma.shape, "dbeta": batch.beta.shape}
+        for name, shape in shapes.items():
+            value = np.asarray(getattr(gradients, name))
+            if value.shape == shape:
+                if not np.isfinite(value).all():
+                    yield _not_finite(name, value)
+                continue
+            code = "BN002" if name == "dx" or value.size not in (1, batch.x.size) else "BN201"
+            yield CATALOGUE[code].found(name, f"{name} has shape {value.shape} where {shape} is right")
+    written = dict.fromkeys(getattr(made, "written", ()))
+    if written:
+        yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")
+
+
+def _not_finite(name: str, value: Array) -> Finding:
+    place = tuple(int(i) for i in np.argwhere(~np.isfinite(value))[0])
+    return CATALOGUE["BN003"].found(name, f"{name}{list(place)} is {float(value[place]):g}")
+
+
+def narrower(subject: Subject, call: Call, out: Array) -> str | None:
+    """The dtype that the layer seems to compute in, if it is narrower than the one it was given."""
+    if call.x.dtype != np.float64:
+        return None
+    for dtype in (np.float16, np.float32):
+        with np.errstate(all="ignore"):
+            if np.isfinite(out).all() and out.any() and np.array_equal(out.astype(dtype), out):
+                return np.dtype(dtype).name
+    # Steps that float32 cannot see must move a float64 output.
+    nudged = call._replace(x=call.x * (1 + 1e-10 * np.arange(1, len(call.x) + 1))[:, None])
+    if np.array_equal(np.array(subject.layer.forward(nudged).out), out):
+        return "float32"
+    return None
+
+
+def leak(subject: Subject, batch: Batch, out: Array) -> str | None:
+    """Which column moves when another is perturbed, in 2 ceil(log2 D) passes; None if none does.
+
+    The columns whose index has bit b set are perturbed, then those in which it is clear: any two columns
+    differ in some bit, so a leak shows whatever the pair.
+    """
+    d = batch.d
+    wave = 0.3 * np.std(batch.x, axis=0) * np.cos(np.arange(batch.n))[:, None] + 0.01 * np.abs(batch.x)
+    for bit in range(max(1, (d - 1).bit_length())):
+        for value in (0, 1):
+            moved = (np.arange(d) >> bit) & 1 == value
+            if not moved.any() or moved.all():
+                continue
+            x = batch.x + np.where(moved, wave, 0)
+            call = subject.call(batch, Mode.TRAIN)._replace(x=x)
+            off = np.abs(np.array(subject.layer.forward(call).out) - out)[:, ~moved]
+            if np.nanmax(off) > 1e-9 * np.nanmax(np.abs(out)):
+                column = np.flatnonzero(~moved)[int(np.argmax(np.nanmax(off, axis=0)))]
+                return f"out[:, {column}] moves when only other columns of x do"
+    return None

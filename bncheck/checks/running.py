@@ -1,0 +1,92 @@
+"""Are the running statistics running averages of the batch's mean and variance?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Statistics
+from bncheck.checks.probes import Outcome, Subject
+from bncheck.findings.catalogue import CATALOGUE
+from bncheck.findings.running import Fit, candidates, fit
+from bncheck.report import Finding
+from bncheck.vocabulary import Mode
+
+_SEVERAL = ("BN405", "BN410")
+
+
+def check(subject: Subject) -> Outcome:
+    if not subject.layer.traits.keeps_statistics:
+        return Outcome((), "the layer keeps none")
+    steps = list(_steps(subject))
+    if any(new is None for _, new, _ in steps):
+        return Outcome((), "the layer shows none")
+    if all(np.array_equal(old.mean, new.mean) and np.array_equal(old.var, new.var) for old, new, _ in steps):
+        found = CATALOGUE["BN408"].found("running statistics", "two training steps leave them as they were")
+        return Outcome((found,), "never updated")
+    last = steps[-1]
+    mean = fit(last[0].mean, last[1].mean, candidates(last[2], subject.settings.eps, "mean"))
+    var = fit(last[0].var, last[1].var, candidates(last[2], subject.settings.eps, "variance"))
+    findings = tuple(_judge(subject, mean, var))
+    said = "; ".join(f"running {name}: {_said(f)}" for name, f in (("mean", mean), ("variance", var)))
+    return Outcome(findings, said)
+
+
+def _steps(subject: Subject) -> Iterator[tuple[Statistics, Statistics, Array]]:
+    """(statistics before, after, x) of two training steps in a row on different batches."""
+    state: object = None
+    old: Statistics | None = None
+    for seed in (3, 4, 5):
+        batch = subject.probe(seed, rows=8)
+        given = None
+        if old is None and subject.layer.traits.starts_anywhere:
+            rng = np.random.default_rng(seed)
+            given = Statistics(rng.normal(size=batch.d), rng.uniform(0.5, 2, batch.d))
+            old = given
+        made = subject.layer.forward(subject.call(batch, Mode.TRAIN, given), state)
+        new, state = made.running(), made.state
+        if old is not None:
+            yield old, new, batch.x  # type: ignore[misc]
+        old = new
+
+
+def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Finding]:
+    for name, found in (("running_mean", mean), ("running_var", var)):
+        if found is None:
+            yield CATALOGUE["BN412"].found(name, f"{name} is no average of what was and of the batch's own")
+    if var is not None and "eps" in var.what:
+        yield CATALOGUE["BN405"].found("running_var", f"running_var averages the {var.what}")
+    if var is not None and "deviation" in var.what:
+        yield CATALOGUE["BN410"].found("running_var", f"running_var averages the {var.what}")
+    if var is not None and var.what == "unbiased variance":
+        yield CATALOGUE["BN407"].found("running_var", "running_var averages the variance divided by N - 1")
+    yield from _shares(subject, [f for f in (mean, var) if f])
+
+
+def _shares(subject: Subject, fits: list[Fit]) -> Iterator[Finding]:
+    traits, asked = subject.layer.traits, subject.settings.momentum
+    for f in fits:
+        if abs(f.kept + f.taken - 1) > 1e-6:
+            evidence = f"shares {f.kept:.4g} and {f.taken:.4g} do not add up to 1"
+            yield CATALOGUE["BN412"].found("running statistics", evidence)
+            return
+    kept = [f.kept for f in fits]
+    by_default = traits.kept_by_default
+    if by_default is not None and by_default < 0.5 and traits.takes_momentum:
+        yield CATALOGUE["BN406"].found("momentum", f"left to itself the layer keeps {by_default:.3g} at each step")
+    elif not traits.takes_momentum and kept and max(kept) < 0.5 and not _cumulative(kept):
+        yield CATALOGUE["BN406"].found("momentum", f"the layer keeps {kept[0]:.3g} of what was at each step")
+    elif traits.takes_momentum and any(abs(k - asked) > 1e-6 for k in kept):
+        evidence = f"{kept[0]:.4g} is kept at each step where {asked:.4g} was asked for"
+        yield CATALOGUE["BN406" if abs(kept[0] - (1 - asked)) < 1e-6 else "BN412"].found("momentum", evidence)
+
+
+def _cumulative(kept: list[float]) -> bool:
+    """Averages over all batches so far keep 1/2, 2/3, 3/4, ..."""
+    return all(any(abs(k - (n - 1) / n) < 1e-6 for n in range(2, 6)) for k in kept)
+
+
+def _said(found: Fit | None) -> str:
+    return f"{found.kept:.4g} old + {found.taken:.4g} {found.what}" if found else "like nothing known"

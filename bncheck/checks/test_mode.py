@@ -1,0 +1,136 @@
+"""Does test mode normalize by the running statistics, each row on its own, and change nothing?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batch import Batch
+from bncheck.batchnorm import Statistics
+from bncheck.checks.probes import Outcome, Subject
+from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.findings.catalogue import CATALOGUE
+from bncheck.findings.normalization import Reading, read
+from bncheck.layers.protocol import Call
+from bncheck.report import Finding
+from bncheck.vocabulary import Mode
+
+_TRAINED = 300
+
+
+class Trained(NamedTuple):
+    """A layer that has seen some batches, and the statistics that it says it has."""
+
+    state: object
+    running: Statistics
+
+
+def check(subject: Subject, train: Reading | None) -> Outcome:
+    traits = subject.layer.traits
+    if not traits.has_test_mode:
+        if not traits.keeps_statistics:
+            return Outcome((), "a plain function, which has none")
+        return Outcome((CATALOGUE["BN411"].found("test mode", "nothing switches the layer to it"),), "none was found")
+    try:
+        trained = _train(subject)
+        if trained is None:
+            return Outcome((), "not examined: the layer does not show its running statistics")
+        findings = [*_independence(subject, trained), *_normalization(subject, trained, train)]
+        return Outcome(tuple(_folded(findings)), "the running statistics, row by row, twice the same")
+    except LayerRaised as raised:
+        code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
+        return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
+
+
+def _train(subject: Subject) -> Trained | None:
+    state: object = None
+    running: Statistics | None = None
+    for seed in (6, 7, 8):
+        batch = subject.probe(seed)
+        made = subject.layer.forward(subject.call(batch, Mode.TRAIN), state)
+        state, running = made.state, made.running()
+    return Trained(state, running) if running is not None else None
+
+
+def _test(subject: Subject, batch: Batch, trained: Trained, eps: float | None = None) -> tuple[Call, Array, Statistics]:
+    call = subject.call(batch, Mode.TEST, trained.running if subject.layer.traits.starts_anywhere else None, eps)
+    made = subject.layer.forward(call, trained.state)
+    after = made.running()
+    return call._replace(running=trained.running), np.array(made.out), after if after is not None else trained.running
+
+
+def _independence(subject: Subject, trained: Trained) -> Iterator[Finding]:
+    batch = subject.probe(9)
+    _, out, after = _test(subject, batch, trained)
+    moved = [
+        n for n, a, b in zip(("running_mean", "running_var"), after, trained.running, strict=True) if not _same(a, b)
+    ]
+    if moved:
+        yield CATALOGUE["BN402"].found(moved[0], f"a test pass changed {' and '.join(moved)}")
+    _, again, _ = _test(subject, batch, trained)
+    other = batch.x.copy()
+    other[1:] = 2 * other[1:] + 1
+    _, changed, _ = _test(subject, _with(batch, other), trained)
+    if out.shape == batch.x.shape and not _same(out, again):
+        yield CATALOGUE["BN409"].found("out", "the same test pass twice gives two results")
+    elif out.shape == batch.x.shape and not _same(out[0], changed[0]):
+        yield CATALOGUE["BN409"].found("out", "row 0 of out changes when only other rows of x do")
+    elif out.shape == batch.x.shape and _same(out, changed):
+        yield CATALOGUE["BN409"].found("out", "out is the same for another x")
+
+
+def _normalization(subject: Subject, trained: Trained, train: Reading | None) -> Iterator[Finding]:
+    seen = []
+    for seed in (10, 11):
+        batch = subject.probe(seed)
+        for eps in subject.epsilons():
+            call, out, _ = _test(subject, batch, trained, eps)
+            seen.append((call, out, subject.allowed(call)))
+    if any(out.shape != call.x.shape for call, out, _ in seen):
+        yield CATALOGUE["BN002"].found("out", f"out has shape {seen[0][1].shape} in test mode")
+        return
+    if any(not np.isfinite(out).all() for _, out, _ in seen):
+        yield CATALOGUE["BN003"].found("out", "out is not finite in test mode")
+    reading = read(seen, test=True)
+    if reading is None:
+        off = max(float(np.nanmax(np.abs(out - _definition(call)))) for call, out, _ in seen)
+        yield CATALOGUE["BN412"].found("test mode", f"out is off by up to {off:.3g} from the definition")
+        return
+    for code in reading.codes:
+        if not (train and _same_mistake(code, reading, train)):
+            yield CATALOGUE[code].found("test mode", f"test mode computes: {reading.said}")
+    if train and not reading.codes and {"BN302", "BN303", "BN304"} & set(train.codes):
+        yield CATALOGUE["BN404"].found("test mode", f"test mode computes {reading.said}, and training does not")
+
+
+def _same_mistake(code: str, test: Reading, train: Reading) -> bool:
+    """What test mode does as training does is one mistake, and was told there."""
+    part = {"BN404": 3, "BN410": 3, "BN403": 4}.get(code)
+    return part is not None and test.ways[part].said == train.ways[part].said
+
+
+def _folded(findings: list[Finding]) -> list[Finding]:
+    """Of a test mode that normalizes by the batch, that its rows depend on each other is no second mistake."""
+    codes = {f.code for f in findings}
+    drop = {"BN409"} if "BN401" in codes else set()
+    drop |= {"BN412"} if codes & {"BN409", "BN402"} else set()
+    return [f for f in findings if f.code not in drop]
+
+
+def _definition(call: Call) -> Array:
+    from bncheck.batchnorm import forward
+
+    return forward(call.x, call.gamma, call.beta, call.settings.eps, call.running)
+
+
+def _with(batch: Batch, x: Array) -> Batch:
+    from dataclasses import replace
+
+    return replace(batch, x=x)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return bool(np.allclose(a, b, rtol=1e-10, atol=1e-12, equal_nan=True))

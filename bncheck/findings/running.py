@@ -1,0 +1,48 @@
+"""What running statistics could be: new = a * old + b * (something of the batch)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+
+_SAME = 1e-7  # relative residual of a fit; the next candidate is off by far more on the probes used here
+
+
+class Fit(NamedTuple):
+    """new = kept * old + taken * what."""
+
+    what: str
+    kept: float
+    taken: float
+
+
+def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
+    """What a layer could average, by name; the right one first."""
+    var = x.var(axis=0)
+    unbiased = var * len(x) / max(len(x) - 1, 1)
+    if running_of == "mean":
+        return {"mean": x.mean(axis=0)}
+    return {
+        "variance": var,
+        "unbiased variance": unbiased,
+        "variance with eps": var + eps,
+        "unbiased variance with eps": unbiased + eps,
+        "standard deviation": np.sqrt(var),
+        "standard deviation with eps": np.sqrt(var + eps),
+        "unbiased standard deviation": np.sqrt(unbiased),
+    }
+
+
+def fit(old: Array, new: Array, of: dict[str, Array]) -> Fit | None:
+    """The candidate that explains ``new`` exactly, with shares a and b; None if none does."""
+    for name, statistic in of.items():
+        basis = np.stack([old, statistic], axis=1)
+        scale = np.abs(basis).max(axis=1)
+        weighted = basis / scale[:, None]
+        shares, *_ = np.linalg.lstsq(weighted, new / scale, rcond=None)
+        if np.all(np.abs(weighted @ shares - new / scale) <= _SAME):
+            return Fit(name, float(shares[0]), float(shares[1]))
+    return None

@@ -1,0 +1,325 @@
+"""What the arguments and the results of a user's functions stand for: by their names, and by what the code does."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+Function = Callable[..., Any]
+Values = dict[str, Any]
+Items = list[tuple[str, Any]]
+"""Results, each by the name that it has in the return statement, "" where it has none."""
+
+WORDS = {
+    "x": "x input inputs inp data z a h u xin batch inputdata features activations tensor zl inputx",
+    "gamma": "gamma gammas g scale scaler weight weights w gain",
+    "beta": "beta betas b shift bias biases offset",
+    "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
+    "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
+    "mode": "mode phase",
+    "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
+    "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",
+}
+ROLES = {word: role for role, words in WORDS.items() for word in words.split()}
+KEPT = r"running|moving|mov|run|ema|pop|population|global|test"
+AVERAGED = rf"(?P<kept>{KEPT})?(?:avg|average)?"
+MEAN = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:means?|mu|miu)(?:{KEPT}|avg)?|(?:{KEPT})m")
+VAR = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:vars?|variances?|sigma|sigma2|sigmasq|std|sd)(?:{KEPT}|avg)?|(?:{KEPT})v")
+STATISTICS = (("mean", MEAN), ("var", VAR))
+DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
+CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
+OUTS = "out y output outputs yout result"
+TRAIN_WORDS = "train training tr fit learn"
+TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
+RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
+STANDARD_KEYS = (("mode", "mode"), ("eps", "eps"), ("momentum", "momentum"))
+RUNNING_KEYS = (("running_mean", "mean"), ("running_var", "var"))
+START = {"mean": "zeros", "var": "ones"}
+
+
+def plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def role_of(name: str) -> str:
+    """The part that an argument of this name plays in a forward pass; "" where the name says nothing."""
+    word = plain(name)
+    statistic = (role for role, pattern in STATISTICS if pattern.fullmatch(word))
+    return ROLES.get(word) or next(statistic, "")
+
+
+def is_kept(name: str) -> bool:
+    """Says of itself that it lasts longer than a batch."""
+    return role_of(name) in START and re.search(KEPT, plain(name)) is not None
+
+
+def gradient_of(name: str) -> str:
+    """x, gamma or beta; "" where the name does not say."""
+    word = plain(name)
+    if "gamma" in word or "scale" in word or "weight" in word or word in ("dg", "dw", "gradg", "gradw"):
+        return "gamma"
+    if "beta" in word or "shift" in word or "bias" in word or word in ("db", "gradb"):
+        return "beta"
+    return "x" if role_of(re.sub(r"^(d|grad|gradient|delta)", "", word)) == "x" else ""
+
+
+class Uses(NamedTuple):
+    """What a function does with one of its parameters."""
+
+    keys: dict[str, Any]
+    """The keys it is asked for, as a dict, with the defaults that are written out."""
+    parts: tuple[str, ...]
+    """The names it is unpacked to."""
+
+
+class Source:
+    """The functions of a file, as they are written."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        self.functions = {node.name: node for node in nodes}
+
+    def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
+        """Helpers that the parameter is handed on to are followed."""
+        node, keys, parts = self.functions.get(function), dict[str, Any](), tuple[str, ...]()
+        for inner in ast.walk(node) if node else ():
+            keys.update(_keys(inner, parameter))
+            if isinstance(inner, ast.Assign) and _named(inner.value, parameter):
+                target = inner.targets[0]
+                parts = tuple(map(name_of, target.elts)) if isinstance(target, ast.Tuple | ast.List) else parts
+            if isinstance(inner, ast.Call) and depth:
+                for callee, theirs in self._handed_on(inner, parameter):
+                    keys = {**self.uses(callee, theirs, depth - 1).keys, **keys}
+        return Uses(keys, parts)
+
+    def _handed_on(self, call: ast.Call, parameter: str) -> Iterator[tuple[str, str]]:
+        callee = self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if callee is not None:
+            names = [argument.arg for argument in (*callee.args.posonlyargs, *callee.args.args)]
+            given = [*zip(names, call.args, strict=False), *((word.arg, word.value) for word in call.keywords)]
+            yield from ((callee.name, name) for name, value in given if name and _named(value, parameter))
+
+    def words(self, function: str, depth: int = 2) -> list[str]:
+        """The strings that anything is compared with."""
+        node, found = self.functions.get(function), list[str]()
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Compare):
+                constants = [n.value for n in ast.walk(inner) if isinstance(n, ast.Constant)]
+                found += [constant for constant in constants if isinstance(constant, str)]
+            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and depth:
+                found += self.words(inner.func.id, depth - 1)
+        return found
+
+    def parameters(self, function: str) -> list[str]:
+        node = self.functions.get(function)
+        return [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)] if node else []
+
+    def returned(self, function: str, count: int, depth: int = 2) -> list[str]:
+        """The names of ``count`` results, nested ones laid flat."""
+        best = [""] * count
+        node = self.functions.get(function)
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Return) and inner.value is not None:
+                names = self._flat(inner.value, node, count, depth)
+                if len(names) == count and names.count("") < best.count(""):
+                    best = names
+        return best
+
+    def _flat(self, value: ast.expr, node: ast.AST | None, count: int, depth: int) -> list[str]:
+        if isinstance(value, ast.Tuple | ast.List):
+            return [name for element in value.elts for name in self._flat(element, None, 1, 0)]
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and depth and count > 1:
+            return self.returned(value.func.id, count, depth - 1)
+        if isinstance(value, ast.Name) and node is not None and depth:
+            made = [n.value for n in ast.walk(node) if isinstance(n, ast.Assign) and _named(n.targets[0], value.id)]
+            if made and isinstance(made[-1], ast.Tuple | ast.List):
+                return self._flat(made[-1], None, count, 0)
+        return [name_of(value)]
+
+
+def _named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _keys(node: ast.AST, parameter: str) -> Iterator[tuple[str, Any]]:
+    """The key that this very node asks of the parameter, and the default beside it."""
+    if isinstance(node, ast.Subscript) and _named(node.value, parameter) and isinstance(node.slice, ast.Constant):
+        if isinstance(node.slice.value, str) and isinstance(node.ctx, ast.Load | ast.Store):
+            yield node.slice.value, None
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _named(node.func.value, parameter):
+        constants = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+        if node.func.attr in ("get", "setdefault", "pop") and constants and isinstance(constants[0], str):
+            yield constants[0], constants[1] if len(constants) > 1 else None
+
+
+def name_of(node: ast.AST) -> str:
+    """The name of a value, through whatever only changes its shape."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return node.slice.value
+    if isinstance(node, ast.Attribute):
+        return name_of(node.value) if node.attr == "T" else node.attr
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RESHAPING.split():
+        inner = node.func.value
+        library = isinstance(inner, ast.Name) and inner.id in ("np", "numpy")
+        return name_of(node.args[0]) if library and node.args else name_of(inner)
+    return ""
+
+
+class Slot(NamedTuple):
+    """One argument of a forward function."""
+
+    name: str
+    role: str = ""
+    needed: bool = False
+    keyword: bool = False
+    spread: bool = False
+    keys: tuple[tuple[str, str], ...] | None = None
+    """A dict: its keys, and the role of each."""
+    parts: tuple[str, ...] = ()
+    """A tuple: the role of each part."""
+    default: Any = None
+
+    def fill(self, values: Values, eager: bool) -> Any:
+        """None: leave the argument to its default."""
+        if self.keys is not None:
+            made = values["state"].get(self.name, {})
+            made.update((key, values[role]) for key, role in self.keys if values[role] is not None)
+            for key, role in self.keys if eager else ():
+                if role in START and key not in made:
+                    made[key] = values[START[role]]
+            return made
+        if self.parts:
+            return tuple(_started(values, role) for role in self.parts)
+        return _started(values, self.role) if self.needed or eager else values.get(self.role)
+
+    def roles(self) -> list[str]:
+        return [role for _, role in self.keys] if self.keys is not None else [*self.parts] or [self.role]
+
+
+def _started(values: Values, role: str) -> Any:
+    value = values.get(role)
+    return values[START[role]] if value is None and role in START else value
+
+
+class Binding(NamedTuple):
+    """How a forward function is called."""
+
+    slots: tuple[Slot, ...]
+    words: tuple[str, str] = ("train", "test")
+    named: frozenset[str] = frozenset()
+    """The roles that stand in the code, beside those that are given on suspicion."""
+    eager: bool = False
+    """Running statistics are given from the start."""
+    momentum: float | None = None
+    """The default that the code itself has."""
+
+    def arguments(self, values: Values) -> tuple[list[Any], Values, Values]:
+        """By position, by keyword, and all of them by name."""
+        args, named, passed, positional = list[Any](), dict[str, Any](), dict[str, Any](), True
+        for slot in self.slots:
+            value = passed[slot.name] = slot.fill(values, self.eager)
+            if value is None and not slot.needed:
+                positional = False
+            elif slot.spread:
+                named.update(value)
+            elif positional and not slot.keyword:
+                args.append(value)
+            else:
+                named[slot.name] = value
+        return args, named, passed
+
+
+def bindings(function: Function, name: str, source: Source) -> list[Binding]:
+    """The likeliest first."""
+    slots = _slots(function, name, source)
+    named = frozenset(role for slot in slots for role in slot.roles() if role)
+    slots = [slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None else slot for slot in slots]
+    words = [word.lower() for word in source.words(name)]
+    spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
+    first = Binding(
+        tuple(slots), (spoken[0] or "train", spoken[1] or "test"), named, momentum=_momentum(slots, name, source)
+    )
+    made = [first._replace(slots=slots) for slots in _guessed(first.slots)]
+    flags = [one._replace(slots=tuple(map(_as_flag, one.slots))) for one in made if "mode" in named]
+    return [one._replace(eager=eager) for eager in (False, True) for one in made + flags]
+
+
+def _slots(function: Function, name: str, source: Source) -> list[Slot]:
+    slots, taken = list[Slot](), set[str]()
+    for one in signature(function, name, source):
+        if one.kind is one.VAR_POSITIONAL:
+            continue
+        slot = _slot(one, source.uses(name, one.name), taken)
+        if slot.role or slot.needed or slot.keys is not None or slot.parts:
+            slots.append(slot)
+            taken |= set(slot.roles())
+    for role in ("x", "gamma", "beta"):
+        free = next((i for i, slot in enumerate(slots) if slot.needed and slot.roles() == [""]), None)
+        if role not in taken and free is not None:
+            slots[free] = slots[free]._replace(role=role)
+    return slots
+
+
+def signature(function: Function, name: str, source: Source) -> list[inspect.Parameter]:
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        found = []
+    if all(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in found) and source.parameters(name):
+        return [inspect.Parameter(word, inspect.Parameter.POSITIONAL_OR_KEYWORD) for word in source.parameters(name)]
+    return found
+
+
+def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
+    spread, default = one.kind is one.VAR_KEYWORD, None if one.default is one.empty else one.default
+    made = Slot(
+        one.name, "", one.default is one.empty and not spread, one.kind is one.KEYWORD_ONLY, spread, default=default
+    )
+    roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    if roles or (not role_of(one.name) and plain(one.name) in DICTS.split() and not uses.parts):
+        return made._replace(keys=tuple((key, role) for key, role in roles if role not in taken))
+    parts = tuple(map(role_of, uses.parts))
+    if len(parts) > 1 and all(parts):
+        return made._replace(parts=parts)
+    role = _typed(role_of(one.name), default)
+    return made._replace(role="" if role in taken else role)
+
+
+def _typed(role: str, default: Any) -> str:
+    """Whether the mode is a word or a flag."""
+    if role in ("mode", "train") and isinstance(default, str | bool):
+        return "mode" if isinstance(default, str) else "train"
+    return role
+
+
+def _completed(keys: tuple[tuple[str, str], ...], named: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    """A dict that is handed to code we cannot see gets what is usual."""
+    moded = {"mode", "train", "test"} & named
+    usual = [one for one in STANDARD_KEYS if one[1] not in named and not (one[1] == "mode" and moded)]
+    return (*keys, *usual, *(one for one in RUNNING_KEYS if one[1] not in named and not keys))
+
+
+def _momentum(slots: list[Slot], name: str, source: Source) -> float | None:
+    found = [slot.default for slot in slots if slot.role == "momentum"]
+    for slot in slots:
+        if slot.keys is not None:
+            found += [value for key, value in source.uses(name, slot.name).keys.items() if role_of(key) == "momentum"]
+    return next((value for value in found if isinstance(value, float)), None)
+
+
+def _as_flag(slot: Slot) -> Slot:
+    keys = slot.keys and tuple((key, "train" if role == "mode" else role) for key, role in slot.keys)
+    return slot._replace(role="train" if slot.role == "mode" else slot.role, keys=keys)
+
+
+def _guessed(slots: tuple[Slot, ...]) -> list[tuple[Slot, ...]]:
+    """What an argument without a meaning may be: a dict of settings, eps, or nothing of importance."""
+    if all(slot.roles() != [""] for slot in slots):
+        return [slots]
+    guesses: list[dict[str, Any]] = [{"keys": STANDARD_KEYS + RUNNING_KEYS}, {"role": "eps"}, {"role": "none"}]
+    return [tuple(slot._replace(**guess) if slot.roles() == [""] else slot for slot in slots) for guess in guesses]

@@ -1,0 +1,230 @@
+"""How people name the parts of this layer: tables, and what a name means by them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+FORWARD: Final = (
+    "forward forwardpass forwardprop forwardpropagation forwardpropagate feedforward fprop fwd call learn "
+    "batchnormforward bnforward propagate apply transform normalize output compute predict"
+).split()
+BACKWARD: Final = (
+    "backward backwardpass backprop backpropagation backwardprop backwardpropagation backpropagate bprop bwd back "
+    "batchnormbackward bnbackward gradient gradients computegradients grad"
+).split()
+TEST_FORWARD: Final = (
+    "classify forwardtest testforward forwardeval evalforward forwardinference inferenceforward forwardpredict infer "
+    "inference predict forwardtesting predictforward"
+).split()
+TRAIN_FORWARD: Final = ("learn", "forwardtrain", "trainforward", "forwardtraining", "trainingforward")
+TRAIN_METHODS: Final = ("train", "training", "settrain", "trainmode", "unfreeze", "settraining")
+TEST_METHODS: Final = ("eval", "evaluate", "test", "testmode", "evalmode", "freeze", "inference", "setto_test")
+SHAPE_SETTERS: Final = ("setinputshape", "setshape")
+PREPARATIONS: Final = (
+    "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
+    "initializeparams initializeweights setup compile"
+).split()
+OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
+INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
+
+_TABLES: Final[dict[str, str]] = {
+    "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
+    "beta": "beta betas bias biases shift intercept offset bb b",
+    "eps": "eps epsilon epsilonvalue epsvalue tiny tol smallnumber smooth e",
+    "momentum": (
+        "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema emadecay "
+        "decayfactor movingaveragedecay averagefactor exponentialaveragefactor momentumrate forget avgdecay"
+    ),
+    "size": (
+        "numfeatures nfeatures features featuredim featuresize numfeats dim dims ndim size inputdim inputdims inputsize "
+        "insize outsize nin nout indim outdim n d c numchannels channels nchannels inchannels chnum units nunits "
+        "numunits infeatures outfeatures neurons nneurons numneurons numinputs ninputs width hidden hiddensize hiddendim "
+        "outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
+    ),
+    "shape": "shape inputshape inshape paramshape outputshape xshape datashape",
+    "flag": "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining learning",
+    "inverted": (
+        "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
+        "evaluate testflg testflag inferencemode testtime prediction frozen"
+    ),
+    "trainable": "trainable",
+    "mode": "mode phase",
+    "lr": "lr learningrate eta stepsize",
+    "optimizer": "optimizer optim opt updater solver optimiser",
+    "cache": "cache ctx context caches",
+    "x": "x input inputs data inp z a features batch images",
+}
+_ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank, name in enumerate(names.split())}
+
+VALUES: Final = ("data", "value", "val", "values", "array", "param", "v")
+GRADIENTS: Final = ("grad", "gradient", "d", "grads", "diff", "g", "delta")
+GRADIENT_HOLDERS: Final = (
+    "grads",
+    "gradients",
+    "grad",
+    "dparams",
+    "gradient",
+    "derivatives",
+    "paramgrads",
+    "gradparams",
+)
+_PARAMETER_HOLDERS: Final = ("params", "parameters", "weights", "parameter", "param", "trainableparams")
+_STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema", "cache")
+_PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
+_SUFFIXES: Final = ("gradients", "gradient", "grads", "grad", "delta", "derivative")
+
+_RUNNING: Final = (
+    "running run moving mov test avg averaged average ema global population pop inference infer exp history hist eval "
+    "cumulative accumulated acc tracked saved stored r mv mavg movavg ra ewma exponential smoothed overall"
+).split()
+_MEAN: Final = "mean means mu m mus avg average".split()
+_VAR: Final = "var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2".split()
+_OF_A_BATCH: Final = "batch sample mini minibatch current cur x d grad delta dl inv input sqrt new".split()
+_JOINED: Final = re.compile(
+    rf"(?:{'|'.join(sorted(_RUNNING, key=len, reverse=True))})({'|'.join(_MEAN)}|{'|'.join(sorted(_VAR, key=len, reverse=True))})"
+)
+
+TEST_WORDS: Final = (
+    "test",
+    "eval",
+    "inference",
+    "predict",
+    "infer",
+    "evaluate",
+    "valid",
+    "val",
+    "testing",
+    "evaluation",
+)
+TRAIN_WORDS: Final = ("train", "training")
+
+Path = tuple[tuple[str, str | int], ...]
+"""Steps from an instance to a value: (".", attribute) or ("[", key or index)."""
+
+
+class Meaning(NamedTuple):
+    """What a value inside an instance is for; the lowest rank of several is believed."""
+
+    role: str
+    rank: int = 0
+
+
+def flat(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", name)]
+
+
+def role_of(name: str) -> Meaning | None:
+    """Of a parameter or an attribute."""
+    known = _ROLES.get(flat(name))
+    if known:
+        return Meaning(*known)
+    if statistic := statistic_of(name):
+        return statistic
+    return None
+
+
+def statistic_of(name: str, holder: str = "") -> Meaning | None:
+    """Rank 0 says that it runs, 1 is told by what holds it, 5 is a plain ``mean`` that may be the batch's."""
+    parts = words(name)
+    if not parts or set(parts) & set(_OF_A_BATCH):
+        return None
+    if joined := _JOINED.fullmatch(flat(name)):
+        return Meaning("mean" if joined[1] in _MEAN else "var", 0)
+    mean = [i for i, part in enumerate(parts) if part in _MEAN]
+    var = [i for i, part in enumerate(parts) if part in _VAR]
+    which = var or mean
+    runs = any(part in _RUNNING and any(j != i for j in which) for i, part in enumerate(parts))
+    if not which or (not runs and (len(parts) > 1 or parts[0] in _RUNNING)):
+        return None
+    return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else 5)
+
+
+def gradient_of(name: str) -> Meaning | None:
+    """dgamma, grad_weight, dLdBb, biasGrad: which parameter's gradient a name speaks of."""
+    low = flat(name)
+    rests = [low.removeprefix(p) for p in _PREFIXES if low.startswith(p)]
+    rests += [low.removesuffix(s) for s in _SUFFIXES if low.endswith(s)]
+    for rest in rests:
+        role, rank = _ROLES.get(rest, ("", 0))
+        if role in ("gamma", "beta"):
+            return Meaning("d" + role, rank)
+    return None
+
+
+def meaning(path: Path) -> Meaning | None:
+    """Of a value inside an instance, by the names on the way to it."""
+    steps = [step for _, step in path]
+    leaf, owner = steps[-1], str(steps[-2]) if len(steps) > 1 else ""
+    if isinstance(leaf, int):
+        return _by_position(leaf, owner)
+    if owner and flat(leaf) in GRADIENTS and flat(owner) not in _PARAMETER_HOLDERS:
+        return _gradient_in(owner if not owner.isdigit() else _listed(steps))
+    if owner and flat(leaf) in VALUES:
+        return meaning(path[:-1])
+    if flat(owner) in GRADIENT_HOLDERS:
+        return _gradient_in(leaf) or gradient_of(leaf)
+    if gradient := gradient_of(leaf):
+        return gradient
+    known = _ROLES.get(flat(leaf))
+    return Meaning(*known) if known else statistic_of(leaf, owner)
+
+
+def _gradient_in(name: str) -> Meaning | None:
+    known = _ROLES.get(flat(name))
+    return Meaning("d" + known[0], known[1]) if known and known[0] in ("gamma", "beta") else None
+
+
+def _listed(steps: list[str | int]) -> str:
+    found = _by_position(int(steps[-2]), str(steps[-3])) if len(steps) > 2 else None
+    return found.role if found else ""
+
+
+def _by_position(index: int, holder: str) -> Meaning | None:
+    if index > 1:
+        return None
+    role = ("gamma", "beta")[index]
+    if flat(holder) in _PARAMETER_HOLDERS:
+        return Meaning(role, 9)
+    return Meaning("d" + role, 9) if flat(holder) in GRADIENT_HOLDERS else None
+
+
+def returned_roles(names: Iterable[str]) -> list[str | None]:
+    """dx, dgamma, dbeta of the names in a return statement, None where a name says nothing."""
+    roles: list[str | None] = []
+    for name in names:
+        gradient = gradient_of(name) or _gradient_in(name)
+        roles.append(gradient.role if gradient else "dx" if name else None)
+    return roles
+
+
+_LAYER: Final = re.compile(r"batch_*norm|(?<![a-z])bn(?![a-z])|normali[sz]ation|batch_*normali[sz]", re.IGNORECASE)
+_EXACT: Final = re.compile(
+    r"_*(my|simple|custom|numpy|np|spatial|conv)?(batchnorm(ali[sz]ation|ali[sz]e)?|bn|normali[sz]ation)"
+    r"(layer|conv)?([123]d|conv|fc|dense|spatial)?(layer)?(numpy|np|naive)?"
+)
+_OTHER: Final = re.compile(
+    r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
+)
+
+
+def speaks_of_layer(name: str, docstring: str | None) -> bool:
+    """Whether a class calls itself a batch normalization."""
+    if _OTHER.search(name):
+        return False
+    split = " ".join(words(name))
+    return bool(
+        _LAYER.search(name)
+        or _LAYER.search(split)
+        or re.search(r"batch[\s_-]*norm", split + " " + (docstring or ""), re.IGNORECASE)
+    )
+
+
+def is_exactly_layer(name: str) -> bool:
+    """BatchNorm1d or BNLayer, and not BatchNormNet."""
+    return bool(_EXACT.fullmatch(flat(name)))

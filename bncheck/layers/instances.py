@@ -1,0 +1,210 @@
+"""Instances of a user's class: made, copied, and their parameters, statistics and gradients read and written."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.layers.conventions import Meaning, Path, meaning
+
+_ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, type, types.ModuleType, types.FunctionType)
+_DEPTH = 4
+
+
+def clone(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy that is quick for what layers hold, and shares what cannot be copied."""
+    if isinstance(value, _ATOMS):
+        return value
+    if id(value) in memo:
+        return memo[id(value)]
+    if isinstance(value, np.ndarray):
+        made = memo[id(value)] = value.copy()
+        return made
+    if isinstance(value, types.MethodType):
+        return types.MethodType(value.__func__, clone(value.__self__, memo))
+    if type(value) in (list, dict, tuple, set):
+        return _clone_container(value, memo)
+    return _clone_object(value, memo)
+
+
+def _clone_container(value: Any, memo: dict[int, Any]) -> Any:
+    if isinstance(value, dict):
+        kept = memo[id(value)] = {}
+        kept.update((key, clone(item, memo)) for key, item in value.items())
+        return kept
+    if isinstance(value, list):
+        items = memo[id(value)] = []
+        items.extend(clone(item, memo) for item in value)
+        return items
+    made = memo[id(value)] = type(value)(clone(item, memo) for item in value)
+    return made
+
+
+def _clone_object(value: Any, memo: dict[int, Any]) -> Any:
+    own = type(value)
+    plain = own.__reduce_ex__ is object.__reduce_ex__ and own.__flags__ & (1 << 9) and not hasattr(own, "__deepcopy__")
+    if plain and hasattr(value, "__dict__") and not _has_slots(own) and own.__basicsize__ == _PLAIN_SIZE:
+        made = memo[id(value)] = object.__new__(own)
+        for key, item in vars(value).items():
+            made.__dict__[key] = clone(item, memo)
+        return made
+    try:
+        made = copy.deepcopy(value, memo)
+    except Exception:  # noqa: BLE001, locks, generators and files cannot be copied, and hold no state of the layer's
+        made = value
+    memo[id(value)] = made
+    return made
+
+
+class _Plain:
+    pass
+
+
+_PLAIN_SIZE = _Plain.__basicsize__
+
+
+def _has_slots(own: type) -> bool:
+    return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in own.__mro__)
+
+
+def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Everything inside an instance that can be read and set, containers and wrappers opened."""
+    for step, item in _children(value):
+        here = (*path, step)
+        yield here, item
+        if len(here) < _DEPTH and not isinstance(item, (*_ATOMS, np.ndarray)):
+            yield from leaves(item, here)
+
+
+def _children(value: Any) -> Iterator[tuple[tuple[str, str | int], Any]]:
+    if isinstance(value, dict):
+        yield from ((("[", key), item) for key, item in list(value.items()) if isinstance(key, str))
+    elif isinstance(value, list):
+        yield from ((("[", i), item) for i, item in enumerate(value[:4]))
+    elif hasattr(value, "__dict__") and not callable(getattr(value, "__code__", None)):
+        yield from (((".", key), item) for key, item in list(vars(value).items()))
+
+
+def get(instance: Any, path: Path) -> Any:
+    """Raises AttributeError, KeyError, IndexError or TypeError where the path does not lead anywhere."""
+    for kind, step in path:
+        instance = getattr(instance, str(step)) if kind == "." else instance[step]
+    return instance
+
+
+def put(instance: Any, path: Path, value: object) -> None:
+    owner = get(instance, path[:-1])
+    kind, step = path[-1]
+    if kind == ".":
+        setattr(owner, str(step), value)
+    else:
+        owner[step] = value
+
+
+NOWHERE = (AttributeError, KeyError, IndexError, TypeError)
+
+
+class Slot(NamedTuple):
+    """Where an array of D numbers lives inside instances of a class, and in which shape."""
+
+    paths: tuple[Path, ...]
+    """More than one where the class holds the same array under several names."""
+    pattern: tuple[int, ...] | None
+    """The shape, -1 for D; None where the array does not hold D numbers."""
+
+    @property
+    def label(self) -> str:
+        text = "".join(f".{step}" if kind == "." else f"[{step!r}]" for kind, step in self.paths[0])
+        return text.removeprefix(".")
+
+    def write(self, instance: Any, values: Array) -> None:
+        shaped = values.reshape(self.pattern) if self.pattern is not None else values.copy()
+        for path in self.paths:
+            put(instance, path, shaped)
+
+    def read(self, instance: Any) -> Any:
+        try:
+            return get(instance, self.paths[0])
+        except NOWHERE:
+            return None
+
+
+def pattern_of(value: Any, d: int) -> tuple[int, ...] | None:
+    """(1, 3, 1, 1) is (1, -1, 1, 1) where D is 3.  What is not D numbers has no pattern; a scalar grows to (D,)."""
+    if isinstance(value, np.ndarray) and value.size == d and value.ndim and d in value.shape:
+        return tuple(-1 if n == d else 1 for n in value.shape)
+    return None
+
+
+def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
+    """What an instance holds, by role, after it has run once; ``before`` is the same one fresh."""
+    fresh = dict(leaves(before))
+    ranked: dict[str, list[tuple[tuple[int, int, int], Path, Any]]] = {}
+    for path, value in leaves(after):
+        found = meaning(path)
+        if found and _can_be(found, path, value, fresh, d):
+            order = (found.rank, len(path), 0 if pattern_of(value, d) else 1)
+            ranked.setdefault(found.role, []).append((order, path, value))
+    return {role: _slot(sorted(places, key=lambda place: place[0]), d) for role, places in ranked.items()}
+
+
+def _slot(places: list[tuple[tuple[int, int, int], Path, Any]], d: int) -> Slot:
+    _, first, value = places[0]
+    others = [path for _, path, other in places[1:] if other is value and isinstance(value, np.ndarray)]
+    return Slot((first, *others), pattern_of(value, d))
+
+
+def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: int) -> bool:
+    is_array = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if found.role in ("mean", "var"):
+        # A plain ``mean`` that appears only in the forward pass is the batch's.
+        return (is_array or is_number) and (found.rank < 5 or fresh.get(path) is not None)
+    if found.role in ("gamma", "beta"):
+        return (is_array and (value.size == d or value.ndim == 0)) or is_number
+    if found.role in ("dgamma", "dbeta"):
+        return is_array or is_number
+    return is_number and found.role in ("eps", "momentum", "lr")
+
+
+@dataclass
+class Recorder:
+    """An optimizer that steps, as optimizers do, and remembers what gradients it was handed."""
+
+    learning_rate: float = 0.01
+    log: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def update(self, *arguments: Any, **named: Any) -> Any:
+        given = [*arguments, *named.values()]
+        arrays = [value for value in given if isinstance(value, (np.ndarray, float, int, np.number))]
+        if len(arrays) < 2:
+            self.log.append((None, arrays[0] if arrays else None))
+            return self.learning_rate * arrays[0] if arrays else None
+        self.log.append((arrays[0], arrays[1]))
+        return arrays[0] - self.learning_rate * arrays[1]
+
+    __call__ = step = apply = optimize = get_update = update_weights = update
+
+    @property
+    def lr(self) -> float:
+        return self.learning_rate
+
+    def __copy__(self) -> Recorder:
+        return Recorder(self.learning_rate, self.log)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recorder:
+        return self.__copy__()
+
+    def find(self, parameter: str, value: Any) -> Any:
+        """The gradient that came with this value of gamma or beta; failing that, by order: gamma first."""
+        for weights, gradient in self.log:
+            if np.shape(weights) == np.shape(value) and np.array_equal(weights, value):
+                return gradient
+        place = ("gamma", "beta").index(parameter)
+        return self.log[place][1] if len(self.log) > place else None

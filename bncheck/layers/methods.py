@@ -1,0 +1,227 @@
+"""The methods of a user's class: which is the forward pass, how its mode is switched, what its arguments are for."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bncheck.layers import conventions as names
+from bncheck.layers.conventions import flat, role_of
+
+_WEAK = ("propagate", "apply", "transform", "normalize", "output", "compute", "predict", "grad", "gradient", "gradients")
+
+
+@dataclass(frozen=True)
+class ClassText:
+    """What the source of a class says that its objects do not: constants, attributes, returned names."""
+
+    constants: frozenset[str]
+    attributes: frozenset[str]
+    functions: dict[str, ast.FunctionDef]
+
+    def word(self, choices: Iterable[str], default: str) -> str:
+        return next((word for word in choices if word in self.constants), default)
+
+    def returned(self, method: str) -> list[str] | None:
+        """The names in the last return of several values; "" for what has none."""
+        function = self.functions.get(method)
+        tuples = [
+            node.value
+            for node in (ast.walk(function) if function else ())
+            if isinstance(node, ast.Return) and isinstance(node.value, (ast.Tuple, ast.List))
+        ]
+        return [_name_of(item) for item in _flattened(tuples[-1])] if tuples else None
+
+
+def _flattened(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return [inner for item in node.elts for inner in _flattened(item)]
+    return [node]
+
+
+def _name_of(node: ast.expr) -> str:
+    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        node = node.func.value  # dgamma.reshape(-1)
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def read_text(tree: ast.Module, kind: type) -> ClassText:
+    """Of a class and of those of its bases that stand in the same file."""
+    wanted = [base.__name__ for base in reversed(kind.__mro__)]
+    found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in wanted}
+    nodes = [found[name] for name in wanted if name in found]
+    inside = [node for top in nodes for node in ast.walk(top)]
+    return ClassText(
+        frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
+        frozenset(n.attr for n in inside if isinstance(n, ast.Attribute)),
+        {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
+    )
+
+
+def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Without self, which a bound method or a class does not show, and without *args."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty
+
+
+def method_names(kind: type) -> list[str]:
+    private = tuple(f"_{base.__name__.lstrip('_')}__" for base in kind.__mro__)
+    own = {name for base in kind.__mro__ if base is not object for name in vars(base)}
+    return sorted(n for n in own if callable(getattr(kind, n, None)) and not n.startswith(private))
+
+
+def find_method(kind: type, table: Iterable[str], part: str = "", but: tuple[str, ...] = ()) -> str | None:
+    """The first that the table names, the class's own before inherited ones; failing that one that contains ``part``."""
+    order = {name: place for place, name in enumerate(table)}
+    known = [name for name in method_names(kind) if flat(name) in order]
+    if known:
+        return min(known, key=lambda n: (flat(n) in _WEAK, n not in vars(kind), order[flat(n)]))
+    others = [n for n in method_names(kind) if part and part in flat(n) and not any(b in flat(n) for b in but)]
+    return min(others, key=len) if others else None
+
+
+def forward_of(kind: type) -> str | None:
+    return find_method(kind, names.FORWARD, "forward", ("backward", *names.TEST_FORWARD)) or find_method(
+        kind, names.TRAIN_FORWARD
+    )
+
+
+def backward_of(kind: type) -> str | None:
+    return find_method(kind, names.BACKWARD, "backward") or find_method(kind, (), "backprop") or _torch7(kind)
+
+
+def _torch7(kind: type) -> str | None:
+    return find_method(kind, ("updategradinput",))
+
+
+class Switch(NamedTuple):
+    """How train and test mode are told apart."""
+
+    kind: str
+    """argument, attribute, methods, pair of forward methods, or none."""
+    name: str = ""
+    train: Any = None
+    test: Any = None
+
+    def __str__(self) -> str:
+        if self.kind == "none":
+            return "no test mode"
+        if self.kind in ("methods", "pair"):
+            return f"test mode by {self.test}()"
+        return f"test mode by {self.kind} {self.name}={self.test!r}"
+
+
+NO_SWITCH = Switch("none")
+
+
+def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
+    kind = type(instance)
+    for parameter in parameters(getattr(instance, forward))[1:]:
+        if found := _two_values(parameter.name, parameter.default, text):
+            return Switch("argument", parameter.name, *found)
+    test = find_method(kind, names.TEST_FORWARD)
+    if test and test != forward and parameters(getattr(instance, test)):
+        return Switch("pair", forward, forward, test)
+    return _attribute(instance, text) or _two_methods(instance) or _attribute(instance, text, trainable=True) or NO_SWITCH
+
+
+def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
+    known = {n: getattr(type(instance), n, None) for n in text.attributes} | dict(vars(instance))
+    for name, value in known.items():
+        meant = role_of(name)
+        if callable(value) or meant is None or (meant.role == "trainable") != trainable:
+            continue
+        if value is None or isinstance(value, (bool, int, str)):
+            found = _two_values(name, value, text)
+            if found and (name in text.attributes or not text.attributes):
+                return Switch("attribute", name, *found)
+    return None
+
+
+def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | None:
+    meant = role_of(name)
+    role = meant.role if meant else ""
+    if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):
+        if isinstance(value, bool):
+            return True, False
+        return text.word(names.TRAIN_WORDS, "train"), text.word(names.TEST_WORDS, "test")
+    return {"flag": (True, False), "trainable": (True, False), "inverted": (False, True)}.get(role)
+
+
+def _two_methods(instance: Any) -> Switch | None:
+    pair = [_bare(instance, table) for table in (names.TRAIN_METHODS, names.TEST_METHODS)]
+    return Switch("methods", "", *pair) if pair[1] else None
+
+
+def _bare(instance: Any, table: Iterable[str]) -> str | None:
+    found = find_method(type(instance), table)
+    return found if found and not any(required(p) for p in parameters(getattr(instance, found))) else None
+
+
+class Arguments(NamedTuple):
+    """What a method wants: parameter by parameter the name of a value, "" for None."""
+
+    roles: tuple[tuple[str, str], ...]
+
+    def fill(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: values.get(role) for name, role in self.roles}
+
+    def has(self, role: str) -> bool:
+        return any(role == other for _, other in self.roles)
+
+
+_OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr")
+
+
+def forward_arguments(method: Callable[..., Any], switch: Switch) -> Arguments:
+    found = parameters(method)
+    main = _main(found)
+    roles = [(main.name, "x")] if main else []
+    for parameter in found:
+        meant = role_of(parameter.name)
+        if parameter is main:
+            continue
+        if switch.kind == "argument" and parameter.name == switch.name:
+            roles.append((parameter.name, "switch"))
+        elif meant and meant.role in _OF_FORWARD:
+            roles.append((parameter.name, meant.role))
+        elif required(parameter):
+            roles.append((parameter.name, ""))
+    return Arguments(tuple(roles))
+
+
+def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
+    def is_data(parameter: inspect.Parameter) -> bool:
+        meant = role_of(parameter.name)
+        return bool(meant and meant.role == "x")
+
+    return next((p for p in found if is_data(p)), found[0] if found else None)
+
+
+def backward_arguments(method: Callable[..., Any]) -> Arguments:
+    """backward(dout), (dout, cache), (input, gradOutput), (dout, lr), (dout, optimizer)."""
+    found = [(p, role_of(p.name)) for p in parameters(method)]
+    wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
+    roles: list[tuple[str, str]] = []
+    taken = {role for _, role in wanted}
+    free = [p.name for p, role in wanted if role not in ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps")]
+    upstream = free[0] if free else wanted[0][0].name if wanted else found[0][0].name if found else ""
+    for parameter, role in wanted:
+        known = role if role in ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps") else ""
+        roles.append((parameter.name, "dout" if parameter.name == upstream else known))
+    if upstream and not any(role == "dout" for _, role in roles):
+        roles.append((upstream, "dout"))
+    del taken
+    return Arguments(tuple(roles))
