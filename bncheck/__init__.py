@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from bncheck.batch import Batch, assemble, generate
+    from bncheck.checks.api import check
     from bncheck.checks.gradients import check_gradients
     from bncheck.errors import BadInput
     from bncheck.report import Report
@@ -24,6 +25,7 @@ _HOMES = {
     "Report": "report",
     "Verdict": "vocabulary",
     "assemble": "batch",
+    "check": "checks.api",
     "check_gradients": "checks.gradients",
     "generate": "batch",
 }
@@ -37,6 +39,7 @@ __all__ = [
     "Report",
     "Verdict",
     "assemble",
+    "check",
     "check_gradients",
     "generate",
 ]

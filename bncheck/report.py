@@ -85,6 +85,11 @@ class Report:
     version: str
     sections: tuple[Section, ...] = ()
 
+    @property
+    def raised(self) -> bool:
+        """The layer raised, and that is all that is known of it."""
+        return [f.code for f in self.findings] == ["BN001"]
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
         raw = asdict(self)

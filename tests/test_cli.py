@@ -26,6 +26,12 @@ from bncheck.layers.reference import ReferencePass
 BNCHECK = [sys.executable, "-m", "bncheck"]
 
 
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failed write leaves in Python's buffers shows only where there are any."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     script = script.replace("bncheck ", f"{sys.executable} -W error -m bncheck ")
     return subprocess.run(

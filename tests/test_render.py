@@ -454,9 +454,9 @@ def test_checks_render_like_reports_built_by_hand(case: str, width: int) -> None
 
 def test_a_failure_says_what_where_and_what_to_do() -> None:
     text = show(CHECKS["fail"], "table", width=20)
-    assert "BN110" in text
+    assert "BN101" in text
     assert CHECKS["fail"].gradients[0].reason in text
-    assert "Mend: compare with dx" in text
+    assert "Mend: dx also needs" in text
 
 
 def test_a_batch_is_json_too() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batch import Batch
-from bncheck.batchnorm import Gradients
+from bncheck.batchnorm import Gradients, Statistics
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
@@ -24,7 +24,7 @@ def check(subject: Subject) -> Outcome:
         made = subject.layer.forward(call)
         out = np.array(made.out)
         gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
-        findings = [*_forward(subject, batch, call, out), *_backward(subject, batch, made, gradients)]
+        findings = [*_forward(subject, batch, call, out), *_backward(batch, made, gradients), *_statistics(made)]
     except LayerRaised as raised:
         return Outcome((_raised(raised),), str(raised))
     return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
@@ -51,7 +51,7 @@ def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator
         yield CATALOGUE["BN007"].found("out", where)
 
 
-def _backward(subject: Subject, batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator[Finding]:
+def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator[Finding]:
     if gradients is not None:
         shapes = {"dx": batch.x.shape, "dgamma": batch.gamma.shape, "dbeta": batch.beta.shape}
         for name, shape in shapes.items():
@@ -65,6 +65,12 @@ def _backward(subject: Subject, batch: Batch, made: Pass, gradients: Gradients |
     written = dict.fromkeys(getattr(made, "written", ()))
     if written:
         yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")
+
+
+def _statistics(made: Pass) -> Iterator[Finding]:
+    for name, value in (made.running() or Statistics(np.empty(0), np.empty(0)))._asdict().items():
+        if not np.isfinite(value).all():
+            yield _not_finite(f"running_{name}", value)
 
 
 def _not_finite(name: str, value: Array) -> Finding:

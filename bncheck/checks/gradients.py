@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from bncheck import __version__, memory
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
+from bncheck.checks.diagnosis import diagnose
 from bncheck.checks.judgement import judge
-from bncheck.differences import STENCILS, Derivative, Stencil, differentiate, evaluations
-from bncheck.findings.catalogue import CATALOGUE
+from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe, require_finite
-from bncheck.report import Finding, GradientResult, Report
+from bncheck.report import Report
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode, Verdict
@@ -40,50 +40,89 @@ def check_gradients(
     settings: LayerSettings | None = None,
     check: CheckSettings | None = None,
     progress: Progress | None = None,
+    *,
+    entangled: bool = False,
 ) -> Report:
     """Check every entry of dx, dgamma and dbeta against finite differences of the layer's forward pass.
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
-    (``bncheck.batch.warm_up`` makes them).  Raises BadInput where the batch allows no answer.
+    (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
+    and costs D times as much.  Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
-    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
-    call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
-    require_finite(call)
-    with np.errstate(all="ignore"):
-        analytic = layer.forward(call).backward(batch.dout)
-        numeric = _Numeric(layer, call, batch, check, progress)
-        dx, parameters = numeric.dx(), numeric.parameters()
-        allowed = allowance(call, batch.dout, batch.x.dtype)
-    values = (dx.value, *parameters.value)
-    errors = (dx.error, parameters.error, parameters.error)
-    numbers = zip(Gradients._fields, analytic, values, errors, allowed.rounding, strict=True)
+    measured = measure(batch, layer, settings, check, progress, entangled)
+    values = (measured.dx.value, *measured.parameters.value)
+    errors = (measured.dx.error, measured.parameters.error, measured.parameters.error)
+    numbers = zip(Gradients._fields, measured.analytic, values, errors, measured.rounding, strict=True)
     results = tuple(judge(*each, check.rtol, batch.place) for each in numbers)
     return Report(
         verdict=Verdict.worst([result.verdict for result in results]),
         mode=settings.mode.value,
         implementation=layer.name,
         batch=describe(batch),
-        settings=_said(settings, check, numeric.dtype, dx),
+        settings=_said(settings, check, measured),
         gradients=results,
-        findings=tuple(_findings(results)),
-        forward_passes=round(numeric.passes, 2),
+        findings=tuple(diagnose(measured.call, batch.dout, measured.analytic, Gradients(*values), results)),
+        forward_passes=round(measured.passes, 2),
         seconds=time.perf_counter() - started,
         version=__version__,
     )
 
 
-def _said(settings: LayerSettings, check: CheckSettings, dtype: np.dtype[Any], dx: Derivative) -> dict[str, Any]:
+class Measured(NamedTuple):
+    """The gradients that a layer returned, and what its forward pass says they are."""
+
+    call: Call
+    analytic: Gradients
+    dx: Derivative
+    parameters: Derivative
+    """dgamma and dbeta, one row each."""
+    rounding: Gradients
+    """What rounding may make of the analytic ones."""
+    passes: float
+
+
+def measure(
+    batch: Batch,
+    layer: Layer,
+    settings: LayerSettings,
+    check: CheckSettings,
+    progress: Progress | None = None,
+    entangled: bool = False,
+) -> Measured:
+    """One backward pass, and finite differences of as many forward passes as it takes."""
+    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
+    call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
+    require_finite(call)
+    with np.errstate(all="ignore"):
+        analytic = _shaped(layer.forward(call).backward(batch.dout), call)
+        numeric = _Numeric(layer, call, batch, check, progress, entangled)
+        dx, parameters = numeric.dx(), numeric.parameters()
+        allowed = allowance(call, batch.dout, batch.x.dtype)
+    return Measured(call, analytic, dx, parameters, allowed.rounding, numeric.passes)
+
+
+def _shaped(made: Gradients, call: Call) -> Gradients:
+    """The gradients, with not-a-number throughout for one that has not the shape of what it is the gradient of."""
+    expected = Gradients(call.x, call.gamma, call.beta)
+    kept = (
+        np.asarray(g) if np.shape(g) == e.shape else np.full_like(e, np.nan)
+        for g, e in zip(made, expected, strict=True)
+    )
+    return Gradients(*kept)
+
+
+def _said(settings: LayerSettings, check: CheckSettings, measured: Measured) -> dict[str, Any]:
     """What was asked for, and what was made of it."""
     return {
         "eps": settings.eps,
         "momentum": settings.momentum,
         **asdict(check),
         "coverage": "full",
-        "precision": str(dtype),
-        "step_size": float(dx.step.max()),
-        "noise": float(dx.noise.max()),
+        "precision": str(measured.dx.value.dtype),
+        "step_size": float(measured.dx.step.max()),
+        "noise": float(measured.dx.noise.max()),
     }
 
 
@@ -96,6 +135,7 @@ class _Numeric:
     batch: Batch
     check: CheckSettings
     progress: Progress | None
+    entangled: bool
     passes: float = 0.0
 
     def __post_init__(self) -> None:
@@ -106,7 +146,8 @@ class _Numeric:
         scale = bending_scale(self.call).astype(np.float64)
         noise = np.finfo(np.float64).eps * np.max(np.abs(self.call.x).max(axis=0) / scale)
         cost = self.expected * self.batch.x.size
-        extended = noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
+        wider = np.dtype(self.layer.traits.widest) == np.longdouble
+        extended = wider and noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
         self.dtype = np.dtype(np.longdouble if extended else np.float64)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.batch.dout.astype(self.dtype)
@@ -120,15 +161,34 @@ class _Numeric:
         scale = np.maximum(np.abs(both).max(axis=0), 1)
         return self._differentiate(self._of_parameters, both, scale, True)
 
-    def _differentiate(self, f: Callable[[Array, Array], Array], at: Array, scale: Array, linear: bool) -> Derivative:
+    def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
+        if self.entangled:
+            return self._one_by_one(f, at, scale)
+        return self._run(f, at, self.dout, scale, linear, whole=not self.layer.traits.packs)
+
+    def _one_by_one(self, f: Function, at: Array, scale: Array) -> Derivative:
+        """Of a layer whose columns meet: all entries as the rows of a single column."""
+        columns = np.arange(at.shape[1])
+
+        def flat(argument: Array, _: Array) -> Array:
+            return f(argument.reshape(at.shape), columns).reshape(-1, 1)
+
+        found = self._run(
+            flat, at.reshape(-1, 1), self.dout.reshape(-1, 1), scale.min(keepdims=True), False, whole=True
+        )
+        wide = np.ones_like(scale)
+        return Derivative(found.value.reshape(at.shape), *(part * wide for part in found[1:]))
+
+    def _run(self, f: Function, at: Array, dout: Array, scale: Array, linear: bool, whole: bool) -> Derivative:
         return differentiate(
             f,
             at,
-            self.dout,
+            dout,
             scale,
             stencil=self.stencil,
             step=self.check.step,
             linear=linear,
+            whole=whole,
             seed=self.batch.seed or 0,
             tick=self._tick,
         )
@@ -148,14 +208,3 @@ class _Numeric:
     def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
         running = self.wide.running.take(columns) if self.wide.running else None
         return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out
-
-
-def _findings(results: tuple[GradientResult, ...]) -> list[Finding]:
-    found = []
-    for result in results:
-        if result.verdict is not Verdict.FAIL:
-            continue
-        finite = np.isfinite(result.worst.analytic)
-        code = ("BN110" if result.name == "dx" else "BN205") if finite else "BN003"
-        found.append(CATALOGUE[code].found(result.name, result.reason))
-    return found

@@ -43,20 +43,22 @@ def judge(
     excess[unknown] = 0
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
-    worst = Worst(
-        index=place(row, column) if analytic.ndim == 2 else (column,),
-        analytic=float(a[at]),
-        numeric=float(n[at]),
-        error_bar=float(bar[at]),
-        rounding=float(np.atleast_2d(rounding)[at]),
-    )
+    index = place(row, column) if analytic.ndim == 2 else (column,)
+    worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(np.atleast_2d(rounding)[at]))
     verdict, reason = Verdict.PASS, ""
     if wrong := int(np.sum(excess > 1)):
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
     elif unknown.any() or not np.any(np.abs(n) > allowed):
         verdict, reason = Verdict.BLIND, _UNKNOWN if unknown.any() else _BLIND
     return GradientResult(
-        name, tuple(analytic.shape), *(float(v.max()) for v in (relative, difference, bar)), worst, verdict, reason
+        name=name,
+        shape=tuple(analytic.shape),
+        max_rel_error=float(relative.max()),
+        max_abs_error=float(difference.max()),
+        error_bar=float(bar.max()),
+        worst=worst,
+        verdict=verdict,
+        reason=reason,
     )
 
 

@@ -14,8 +14,6 @@ from bncheck.findings.running import Fit, candidates, fit
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
-_SEVERAL = ("BN405", "BN410")
-
 
 def check(subject: Subject) -> Outcome:
     if not subject.layer.traits.keeps_statistics:
@@ -56,10 +54,10 @@ def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Find
     for name, found in (("running_mean", mean), ("running_var", var)):
         if found is None:
             yield CATALOGUE["BN412"].found(name, f"{name} is no average of what was and of the batch's own")
-    if var is not None and "eps" in var.what:
-        yield CATALOGUE["BN405"].found("running_var", f"running_var averages the {var.what}")
     if var is not None and "deviation" in var.what:
         yield CATALOGUE["BN410"].found("running_var", f"running_var averages the {var.what}")
+    elif var is not None and "eps" in var.what:
+        yield CATALOGUE["BN405"].found("running_var", f"running_var averages the {var.what}")
     if var is not None and var.what == "unbiased variance":
         yield CATALOGUE["BN407"].found("running_var", "running_var averages the variance divided by N - 1")
     yield from _shares(subject, [f for f in (mean, var) if f])
@@ -79,8 +77,9 @@ def _shares(subject: Subject, fits: list[Fit]) -> Iterator[Finding]:
     elif not traits.takes_momentum and kept and max(kept) < 0.5 and not _cumulative(kept):
         yield CATALOGUE["BN406"].found("momentum", f"the layer keeps {kept[0]:.3g} of what was at each step")
     elif traits.takes_momentum and any(abs(k - asked) > 1e-6 for k in kept):
-        evidence = f"{kept[0]:.4g} is kept at each step where {asked:.4g} was asked for"
-        yield CATALOGUE["BN406" if abs(kept[0] - (1 - asked)) < 1e-6 else "BN412"].found("momentum", evidence)
+        evidence = f"{' and '.join(f'{k:.4g}' for k in kept)} is kept at each step where {asked:.4g} was asked for"
+        reversed_ = any(abs(k - (1 - asked)) < 1e-6 for k in kept)
+        yield CATALOGUE["BN406" if reversed_ else "BN412"].found("momentum", evidence)
 
 
 def _cumulative(kept: list[float]) -> bool:

@@ -18,8 +18,6 @@ from bncheck.layers.protocol import Call
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
-_TRAINED = 300
-
 
 class Trained(NamedTuple):
     """A layer that has seen some batches, and the statistics that it says it has."""
@@ -31,7 +29,7 @@ class Trained(NamedTuple):
 def check(subject: Subject, train: Reading | None) -> Outcome:
     traits = subject.layer.traits
     if not traits.has_test_mode:
-        if not traits.keeps_statistics:
+        if not traits.keeps_statistics and not traits.recognised.startswith("class"):
             return Outcome((), "a plain function, which has none")
         return Outcome((CATALOGUE["BN411"].found("test mode", "nothing switches the layer to it"),), "none was found")
     try:
@@ -45,21 +43,28 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
         return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
 
 
-def _train(subject: Subject) -> Trained | None:
+def _train(subject: Subject, eps: float | None = None) -> Trained | None:
     state: object = None
     running: Statistics | None = None
     for seed in (6, 7, 8):
         batch = subject.probe(seed)
-        made = subject.layer.forward(subject.call(batch, Mode.TRAIN), state)
+        given = None
+        if state is None and subject.layer.traits.starts_anywhere:
+            given = Statistics(np.zeros(batch.d), np.ones(batch.d))
+        made = subject.layer.forward(subject.call(batch, Mode.TRAIN, given, eps), state)
         state, running = made.state, made.running()
     return Trained(state, running) if running is not None else None
 
 
 def _test(subject: Subject, batch: Batch, trained: Trained, eps: float | None = None) -> tuple[Call, Array, Statistics]:
-    call = subject.call(batch, Mode.TEST, trained.running if subject.layer.traits.starts_anywhere else None, eps)
+    call = _call(subject, batch, trained, eps)
     made = subject.layer.forward(call, trained.state)
     after = made.running()
     return call._replace(running=trained.running), np.array(made.out), after if after is not None else trained.running
+
+
+def _call(subject: Subject, batch: Batch, trained: Trained, eps: float | None = None) -> Call:
+    return subject.call(batch, Mode.TEST, trained.running if subject.layer.traits.starts_anywhere else None, eps)
 
 
 def _independence(subject: Subject, trained: Trained) -> Iterator[Finding]:
@@ -70,6 +75,9 @@ def _independence(subject: Subject, trained: Trained) -> Iterator[Finding]:
     ]
     if moved:
         yield CATALOGUE["BN402"].found(moved[0], f"a test pass changed {' and '.join(moved)}")
+    written = getattr(subject.layer.forward(_call(subject, batch, trained), trained.state), "written", ())
+    if written:
+        yield CATALOGUE["BN004"].found(written[0], f"test mode changed {', '.join(written)} in place")
     _, again, _ = _test(subject, batch, trained)
     other = batch.x.copy()
     other[1:] = 2 * other[1:] + 1
@@ -84,10 +92,11 @@ def _independence(subject: Subject, trained: Trained) -> Iterator[Finding]:
 
 def _normalization(subject: Subject, trained: Trained, train: Reading | None) -> Iterator[Finding]:
     seen = []
-    for seed in (10, 11):
-        batch = subject.probe(seed)
-        for eps in subject.epsilons():
-            call, out, _ = _test(subject, batch, trained, eps)
+    for eps in subject.epsilons():
+        # An object may take its eps once and for all, when it is made.
+        held = (trained if eps == subject.settings.eps else _train(subject, eps)) or trained
+        for seed in (10, 11):
+            call, out, _ = _test(subject, subject.probe(seed), held, eps)
             seen.append((call, out, subject.allowed(call)))
     if any(out.shape != call.x.shape for call, out, _ in seen):
         yield CATALOGUE["BN002"].found("out", f"out has shape {seen[0][1].shape} in test mode")

@@ -6,6 +6,7 @@ import click
 
 from bncheck import __version__
 from bncheck.cli.backward import backward
+from bncheck.cli.check import check
 from bncheck.cli.forward import forward
 from bncheck.cli.generate import generate
 from bncheck.cli.grad import grad
@@ -21,5 +22,5 @@ def app() -> None:
     """
 
 
-for command in (grad, forward, backward, generate):
+for command in (grad, check, forward, backward, generate):
     app.add_command(command)

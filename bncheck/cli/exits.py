@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from bncheck.vocabulary import Verdict
+
+if TYPE_CHECKING:
+    from bncheck.report import Report
 
 
 class Exit(IntEnum):
@@ -23,3 +28,9 @@ class Exit(IntEnum):
     @classmethod
     def of(cls, verdict: Verdict) -> Exit:
         return {Verdict.PASS: cls.PASS, Verdict.FAIL: cls.FAIL, Verdict.BLIND: cls.BLIND}[verdict]
+
+    @classmethod
+    def of_all(cls, reports: Sequence[Report]) -> Exit:
+        """Of several layers the worst: something wrong, then a layer that raised, then blindness."""
+        codes = [cls.RAISED if r.raised else cls.of(r.verdict) for r in reports]
+        return max(codes, key=[cls.PASS, cls.BLIND, cls.RAISED, cls.FAIL].index)

@@ -44,5 +44,5 @@ def forward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, save_
     if save_stats is not None:
         kept = {name: result.arrays[name] for name in ("running_mean", "running_var")}
         writing.write(save_stats, writing.npz(kept))
-    emit(result, out)
+    emit(result, out=out)
     return Exit.PASS

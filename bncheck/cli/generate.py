@@ -26,5 +26,5 @@ def generate(origin: BatchOptions, out: OutputOptions) -> Exit:
     from bncheck import passes
 
     shown = sys.stdout.isatty() and out.output is None
-    emit(passes.show_batch(origin.get()), out, default="table" if shown else "npz")
+    emit(passes.show_batch(origin.get()), out=out, default="table" if shown else "npz")
     return Exit.PASS

@@ -51,5 +51,5 @@ def grad(
     batch = layer.prepare(origin.get(), origin, out)
     with ProgressBar("forward passes", out.quiet) as progress:
         report = check_gradients(batch, settings=settings, check=check, progress=progress)
-    emit(report, out)
+    emit(report, out=out)
     return Exit.of(report.verdict)

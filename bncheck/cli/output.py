@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from bncheck.report import PassReport, Report
 
 
-def emit(result: Report | PassReport, out: OutputOptions, default: str = "table") -> None:
-    """Render and deliver.  A pipe that its reader has closed is no error."""
+def emit(*results: Report | PassReport, out: OutputOptions, default: str = "table") -> None:
+    """Render and deliver, all of them at once.  A pipe that its reader has closed is no error."""
     to_stdout = out.output in (None, "-")
     if out.quiet and to_stdout:
         return
@@ -27,7 +27,8 @@ def emit(result: Report | PassReport, out: OutputOptions, default: str = "table"
         raise click.UsageError(f"{name} is binary: give --output FILE, a pipe, or another --format")
     width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else 0
     look = render.Look(terminal, width or 80, out.verbose)  # a terminal may not know its width, and says 0
-    content = render.renderer(name, look)(result, look)
+    show = render.renderer(name, look)
+    content = render.joined(name, [show(result, look) for result in results])
     # A file name that is no UTF-8 is shown with its bytes escaped.
     data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     if out.output is not None and not to_stdout:
@@ -40,6 +41,11 @@ def emit(result: Report | PassReport, out: OutputOptions, default: str = "table"
         sys.stdout.buffer.flush()
     except OSError as error:
         refused(error)
+
+
+def say(message: str) -> None:
+    """One line to whoever is watching."""
+    click.echo(f"bncheck: {message}", err=True)
 
 
 def refused(error: OSError) -> None:

@@ -37,12 +37,19 @@ def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
 
 
 def fit(old: Array, new: Array, of: dict[str, Array]) -> Fit | None:
-    """The candidate that explains ``new`` exactly, with shares a and b; None if none does."""
-    for name, statistic in of.items():
-        basis = np.stack([old, statistic], axis=1)
-        scale = np.abs(basis).max(axis=1)
-        weighted = basis / scale[:, None]
-        shares, *_ = np.linalg.lstsq(weighted, new / scale, rcond=None)
-        if np.all(np.abs(weighted @ shares - new / scale) <= _SAME):
-            return Fit(name, float(shares[0]), float(shares[1]))
+    """The candidate that explains ``new`` exactly, with shares a and b; None if none does.
+
+    Shares that add up to 1 speak for a candidate: an unbiased variance is a biased one with a share too large.
+    """
+    fits = [found for name, statistic in of.items() if (found := _shares(name, old, new, statistic))]
+    return next((f for f in fits if abs(f.kept + f.taken - 1) < 1e-6), fits[0] if fits else None)
+
+
+def _shares(name: str, old: Array, new: Array, statistic: Array) -> Fit | None:
+    basis = np.stack([old, statistic], axis=1)
+    scale = np.abs(basis).max(axis=1)
+    weighted = basis / scale[:, None]
+    shares, *_ = np.linalg.lstsq(weighted, new / scale, rcond=None)
+    if np.all(np.abs(weighted @ shares - new / scale) <= _SAME):
+        return Fit(name, float(shares[0]), float(shares[1]))
     return None

@@ -6,26 +6,31 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-FORWARD: Final = (
+
+def _table(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
+FORWARD: Final = _table(
     "forward forwardpass forwardprop forwardpropagation forwardpropagate feedforward fprop fwd call learn "
     "batchnormforward bnforward propagate apply transform normalize output compute predict"
-).split()
-BACKWARD: Final = (
+)
+BACKWARD: Final = _table(
     "backward backwardpass backprop backpropagation backwardprop backwardpropagation backpropagate bprop bwd back "
     "batchnormbackward bnbackward gradient gradients computegradients grad"
-).split()
-TEST_FORWARD: Final = (
+)
+TEST_FORWARD: Final = _table(
     "classify forwardtest testforward forwardeval evalforward forwardinference inferenceforward forwardpredict infer "
     "inference predict forwardtesting predictforward"
-).split()
+)
 TRAIN_FORWARD: Final = ("learn", "forwardtrain", "trainforward", "forwardtraining", "trainingforward")
 TRAIN_METHODS: Final = ("train", "training", "settrain", "trainmode", "unfreeze", "settraining")
 TEST_METHODS: Final = ("eval", "evaluate", "test", "testmode", "evalmode", "freeze", "inference", "setto_test")
 SHAPE_SETTERS: Final = ("setinputshape", "setshape")
-PREPARATIONS: Final = (
+PREPARATIONS: Final = _table(
     "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
     "initializeparams initializeweights setup compile"
-).split()
+)
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
@@ -34,17 +39,17 @@ _TABLES: Final[dict[str, str]] = {
     "beta": "beta betas bias biases shift intercept offset bb b",
     "eps": "eps epsilon epsilonvalue epsvalue tiny tol smallnumber smooth e",
     "momentum": (
-        "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema emadecay "
-        "decayfactor movingaveragedecay averagefactor exponentialaveragefactor momentumrate forget avgdecay"
+        "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema "
+        "emadecay decayfactor movingaveragedecay averagefactor exponentialaveragefactor momentumrate forget avgdecay"
     ),
     "size": (
-        "numfeatures nfeatures features featuredim featuresize numfeats dim dims ndim size inputdim inputdims inputsize "
-        "insize outsize nin nout indim outdim n d c numchannels channels nchannels inchannels chnum units nunits "
-        "numunits infeatures outfeatures neurons nneurons numneurons numinputs ninputs width hidden hiddensize hiddendim "
-        "outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
+        "numfeatures nfeatures features featuredim featuresize numfeats dim dims ndim size inputdim inputdims "
+        "inputsize insize outsize nin nout indim outdim n d c numchannels channels nchannels inchannels chnum units "
+        "nunits numunits infeatures outfeatures neurons nneurons numneurons numinputs ninputs width hidden hiddensize "
+        "hiddendim outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
     ),
     "shape": "shape inputshape inshape paramshape outputshape xshape datashape",
-    "flag": "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining learning",
+    "flag": "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining",
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
         "evaluate testflg testflag inferencemode testtime prediction frozen"
@@ -60,45 +65,24 @@ _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank,
 
 VALUES: Final = ("data", "value", "val", "values", "array", "param", "v")
 GRADIENTS: Final = ("grad", "gradient", "d", "grads", "diff", "g", "delta")
-GRADIENT_HOLDERS: Final = (
-    "grads",
-    "gradients",
-    "grad",
-    "dparams",
-    "gradient",
-    "derivatives",
-    "paramgrads",
-    "gradparams",
-)
+GRADIENT_HOLDERS: Final = _table("grads gradients grad dparams gradient derivatives paramgrads gradparams dtheta")
 _PARAMETER_HOLDERS: Final = ("params", "parameters", "weights", "parameter", "param", "trainableparams")
-_STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema", "cache")
+_STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema")
 _PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
 _SUFFIXES: Final = ("gradients", "gradient", "grads", "grad", "delta", "derivative")
 
-_RUNNING: Final = (
+_RUNNING: Final = _table(
     "running run moving mov test avg averaged average ema global population pop inference infer exp history hist eval "
     "cumulative accumulated acc tracked saved stored r mv mavg movavg ra ewma exponential smoothed overall"
-).split()
-_MEAN: Final = "mean means mu m mus avg average".split()
-_VAR: Final = "var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2".split()
-_OF_A_BATCH: Final = "batch sample mini minibatch current cur x d grad delta dl inv input sqrt new".split()
-_JOINED: Final = re.compile(
-    rf"(?:{'|'.join(sorted(_RUNNING, key=len, reverse=True))})({'|'.join(_MEAN)}|{'|'.join(sorted(_VAR, key=len, reverse=True))})"
 )
+_MEAN: Final = _table("mean means mu m mus avg average")
+_VAR: Final = _table("var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2")
+_OF_A_BATCH: Final = _table("batch sample mini minibatch current cur x d grad delta dl inv input sqrt new")
+_JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR))})")
+_PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
 
-TEST_WORDS: Final = (
-    "test",
-    "eval",
-    "inference",
-    "predict",
-    "infer",
-    "evaluate",
-    "valid",
-    "val",
-    "testing",
-    "evaluation",
-)
-TRAIN_WORDS: Final = ("train", "training")
+TEST_WORDS: Final = _table("test eval inference predict infer evaluate valid val testing evaluation TEST EVAL Test")
+TRAIN_WORDS: Final = _table("train training TRAIN TRAINING Train")
 
 Path = tuple[tuple[str, str | int], ...]
 """Steps from an instance to a value: (".", attribute) or ("[", key or index)."""
@@ -140,7 +124,9 @@ def statistic_of(name: str, holder: str = "") -> Meaning | None:
     var = [i for i, part in enumerate(parts) if part in _VAR]
     which = var or mean
     runs = any(part in _RUNNING and any(j != i for j in which) for i, part in enumerate(parts))
-    if not which or (not runs and (len(parts) > 1 or parts[0] in _RUNNING)):
+    if not which or (
+        not runs and (len(parts) > 1 or (parts[0] not in _PLAIN and flat(holder) not in _STATISTIC_HOLDERS))
+    ):
         return None
     return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else 5)
 

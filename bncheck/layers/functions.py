@@ -1,257 +1,217 @@
-"""A forward and a backward function of the user's, in NumPy, as a layer."""
+"""Finding the function pairs of a file, and finding out by trial how each of them is called."""
 
 from __future__ import annotations
 
 import ast
-import functools
-import itertools
+import re
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from inspect import Parameter
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from bncheck import batchnorm
 from bncheck.arrays import Array
-from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers import binding as by
-from bncheck.layers.binding import Binding, Function, Source, Values
-from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.pairs import Pair, pairs
-from bncheck.layers.protocol import Call, Traits
-from bncheck.settings import LayerSettings
-from bncheck.vocabulary import Mode
+from bncheck.layers.binding import Values
+from bncheck.layers.function_layer import FLAT, IMAGES, FunctionLayer, FunctionPass
+from bncheck.layers.function_pairs import Pair, pairs
+from bncheck.layers.function_source import Source
+from bncheck.layers.function_traits import sample, traits_of, with_conventions
+from bncheck.layers.protocol import Call
+
+RAISED, OUT_FAILED, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(5)
+Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
 
 
-class Layout(NamedTuple):
-    """How (N, M) and (M,) look to the user's functions."""
-
-    name: str
-    inwards: Callable[[Array], Array]
-    """A copy, always."""
-    outwards: Callable[[Array, int], Array]
-    parameter: Callable[[Array], Array]
+def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None = None) -> list[FunctionLayer]:
+    """The layers that are made of functions; those in which ``wanted`` takes part, if it is given."""
+    source = Source(tree)
+    return [_settled(pair, source, PurePath(path).name) for pair in pairs(names, source, wanted)]
 
 
-@functools.lru_cache(maxsize=256)
-def image(n: int) -> tuple[int, int, int]:
-    """n as a product of three, all above 1 if that can be, and as equal as can be."""
-    sides = [d for d in range(1, n + 1) if n % d == 0]
-    thirds = [(n // (h * w), h, w) for h in sides for w in sides if h <= w and n % (h * w) == 0]
-    return max(thirds, key=lambda s: (s[1] > 1, s[2] > 1, s[0] > 1, -max(s)))
+def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
+    best, reached = None, -1
+    for candidate in _candidates(pair, source, f"{file}:{pair.name}"):
+        score, layer = _tried(candidate)
+        if score > reached:
+            best, reached = layer, score
+        if score == WORKS:
+            break
+    assert best is not None
+    if reached >= BACKWARD_RAISED:
+        best = with_conventions(best)
+    return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
 
 
-def _channels(x: Array, place: int) -> Array:
-    made = x.reshape(*image(len(x)), x.shape[1])
-    return np.array(np.moveaxis(made, -1, place), order="C")
+def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer]:
+    layouts = IMAGES + FLAT if pair.image else FLAT + IMAGES
+    bindings = by.bindings(pair.forward, pair.forward_name, source)
+    inference = pair.inference and by.bindings(pair.inference, pair.inference_name, source)[0]
+    for layout in layouts:
+        for binding in bindings:
+            yield FunctionLayer(name, pair, source, binding, layout, inference=inference)
 
 
-def _from_channels(a: Array, n: int, place: int) -> Array:
-    return np.moveaxis(a, place, -1).reshape(n, -1)
-
-
-def _copy(a: Array) -> Array:
-    return a.copy()
-
-
-def _row(a: Array) -> Array:
-    return a.reshape(1, -1).copy()
-
-
-ROWS = Layout("", _copy, lambda a, n: a, _copy)
-NCHW = Layout("(N, C, H, W)", lambda x: _channels(x, 1), lambda a, n: _from_channels(a, n, 1), _copy)
-NHWC = Layout("(N, H, W, C)", lambda x: _channels(x, 3), lambda a, n: _from_channels(a, n, 3), _copy)
-FIRST = Layout("features first", lambda x: x.T.copy(), lambda a, n: a.T, lambda v: v.reshape(-1, 1).copy())
-FLAT = (ROWS, ROWS._replace(parameter=_row), FIRST, FIRST._replace(parameter=_copy))
-IMAGES = (NCHW, NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()), NHWC)
-IMAGES = (*IMAGES, NHWC._replace(parameter=lambda v: v.reshape(1, 1, 1, -1).copy()))
-
-
-class State(NamedTuple):
-    """What goes on from pass to pass: dicts of settings as the function left them, and running statistics."""
-
-    dicts: dict[str, dict[str, Any]]
-    running: Statistics | None
-
-
-@dataclass
-class FunctionPass:
-    layer: FunctionLayer
-    call: Call
-    values: Values
-    passed: Values
-    items: by.Items
-    dout: tuple[Array, Array] | None = None
-    shapes: tuple[tuple[int, ...], ...] = ()
-    """Of dx, dgamma and dbeta, as the last backward pass returned them."""
-    used: bool = False
-
-    @functools.cached_property
-    def out(self) -> Array:
-        found = self.layer.find_out(self.items, self.values["x"].shape)
-        if found is None:
-            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns None")
-        return self.layer.rows(found, self.call.x.shape)
-
-    @property
-    def state(self) -> State:
-        dicts = {key: value for key, value in self.passed.items() if isinstance(value, dict)}
-        return State(dicts, self.running())
-
-    def running(self) -> Statistics | None:
-        found = [self._statistic(role) for role in by.START]
-        mean, var = (None if one is None else vector(one, self.call.x.shape[1]) for one in found)
-        return None if mean is None or var is None else Statistics(mean, var)
-
-    def _statistic(self, role: str) -> Any:
-        taken = role in self.layer.binding.named
-        ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
-        ours.sort(key=lambda one: not by.is_kept(one[0]))
-        if taken and ours:
-            return ours[0][1]
-        dicts = [value for value in self.passed.values() if isinstance(value, dict)]
-        for made in dicts + [item for _, item in self.items if isinstance(item, dict)]:
-            for key, value in made.items():
-                known = isinstance(key, str) and by.role_of(key) == role
-                if known and value is not None and (by.is_kept(key) or any(made is one for one in dicts)):
-                    return value
-        for slot in self.layer.binding.slots:
-            value = self.passed.get(slot.name)
-            if value is not None and role in (slot.role, *slot.parts):
-                return value[slot.parts.index(role)] if slot.parts else value
-        return None
-
-    @property
-    def written(self) -> tuple[str, ...]:
-        """The arguments that the functions have written into; running statistics are theirs to update."""
-        found = []
-        for role in ("x", "gamma", "beta"):
-            original = getattr(self.call, role)
-            inwards = self.layer.layout.inwards if role == "x" else self.layer.layout.parameter
-            if not np.array_equal(self.values[role], inwards(original), equal_nan=True):
-                found.append(role)
-        if self.dout is not None and not np.array_equal(*self.dout, equal_nan=True):
-            found.append("dout")
-        return tuple(found)
-
-    def backward(self, dout: Array) -> Gradients:
-        layer = self.layer
-        if layer.pair.backward is None:
-            raise NotImplementedByLayer(f"{layer.name} has no backward pass")
-        given = layer.layout.inwards(dout)
-        self.dout = given, given.copy()
-        items = self.items if layer.repeats else _fresh(self.items)
-        args, named = layer.plan(self, given, items)
-        with quiet(), guarded(layer.pair.backward_name):
-            result = layer.pair.backward(*args, **named)
-        return layer.gradients(self, result)
-
-
-def _fresh(items: by.Items) -> by.Items:
+def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
+    # Images need a batch that comes apart into three sides; tables one of which no side is equal to another.
+    call = sample(*((24, 5) if layer.layout.name.startswith("(") else (5, 3)))
     try:
-        return [(name, deepcopy(item)) for name, item in items]
-    except Exception:  # a cache may hold what cannot be copied; then the second pass is as good as the first
-        return items
+        made = layer.forward(call)
+    except NotImplementedByLayer:
+        return OUT_FAILED, _planned(layer)
+    except LayerRaised:
+        return RAISED, layer
+    if made.out.shape != call.x.shape:
+        return OUT_FAILED, layer
+    if layer.pair.backward is None:
+        return WORKS, layer
+    best, reached = layer, -1
+    for plan in _plans(made):
+        score, candidate = _tried_back(replace(layer, plan=plan), call)
+        if score > reached:
+            best, reached = candidate, score
+    return reached, best
 
 
-def vector(value: Any, d: int) -> Array:
-    """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
-    array = np.asarray(value)
-    return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
+def _planned(layer: FunctionLayer) -> FunctionLayer:
+    return replace(layer, plan=lambda made, dout: ([dout, cache_of(made)], {}))
 
 
-def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
-    """The results one by one; dicts of gradients and nested lists are laid flat."""
-    if isinstance(result, dict):
-        return [(str(key), value) for key, value in result.items()]
-    if not isinstance(result, tuple | list):
-        return list(zip(names(1), [result], strict=False))
-    laid = list[Any]()
-    for one in result:
-        laid += one if isinstance(one, tuple | list) else [one]
-    return list(zip(names(len(laid)), laid, strict=True))
+def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
+    dout = np.cos(1 + np.arange(call.x.size)).reshape(call.x.shape)
+    try:
+        made = layer.forward(call)
+        result = made.returned(dout)
+        layer = replace(layer, order=_order(layer, call, dout, result))
+        gradients = layer.gradients(made, result)
+    except NotImplementedByLayer:
+        return SHAPES_WRONG, layer
+    except LayerRaised:
+        return BACKWARD_RAISED, layer
+    right = gradients.dx.shape == call.x.shape and gradients.dgamma.shape == gradients.dbeta.shape == call.gamma.shape
+    return WORKS if right else SHAPES_WRONG, layer
 
 
-@dataclass(frozen=True)
-class FunctionLayer:
-    name: str
-    pair: Pair
-    source: Source
-    binding: Binding
-    layout: Layout = ROWS
-    plan: Callable[[FunctionPass, Array, by.Items], tuple[list[Any], Values]] = field(default=lambda *_: ([], {}))
-    order: tuple[int | None, ...] = (0, 1, 2)
-    takes_share: bool = False
-    """momentum is the share taken of the new, as in PyTorch."""
-    repeats: bool = True
-    """A second backward pass from one cache gives the same."""
-    inference: Binding | None = None
-    traits: Traits = Traits()
+# ---- the backward's arguments ----
 
-    def forward(self, call: Call, state: object = None) -> FunctionPass:
-        values = self._values(call, state if isinstance(state, State) else State({}, None))
-        test = self.inference is not None and call.settings.mode is Mode.TEST
-        binding = self.inference if test and self.inference else self.binding
-        function = self.pair.inference if test else self.pair.forward
-        args, named, passed = binding.arguments(values)
-        with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
-            assert function is not None
-            result = function(*args, **named)
-        made = FunctionPass(self, call, values, passed, self._items(result))
-        _ = made.out
-        return made
 
-    def _values(self, call: Call, state: State) -> Values:
-        running, settings = call.running or state.running, call.settings
-        parameter, test = self.layout.parameter, settings.mode is Mode.TEST
-        return {
-            "x": self.layout.inwards(call.x),
-            "gamma": parameter(call.gamma),
-            "beta": parameter(call.beta),
-            "eps": settings.eps,
-            "momentum": 1 - settings.momentum if self.takes_share else settings.momentum,
-            "mode": self.binding.words[test],
-            "train": not test,
-            "test": test,
-            "mean": parameter(running.mean) if running else None,
-            "var": parameter(running.var) if running else None,
-            "zeros": parameter(np.zeros_like(call.gamma)),
-            "ones": parameter(np.ones_like(call.gamma)),
-            "none": None,
-            "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
-        }
+def cache_of(made: FunctionPass) -> Any:
+    """What the forward pass returns beside out and running statistics."""
+    items = made.items
+    if len(items) == 1:
+        return None
+    out = made.layer.find_out(items, made.values["x"].shape)
+    passed = [value for value in made.passed.values() if isinstance(value, dict)]
+    statistics = "mean" in made.layer.binding.named
+    rest = [
+        (name, item)
+        for name, item in items
+        if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
+    ]
+    named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
+    packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]
+    values = [item for _, item in rest]
+    return (named or packed or [tuple(values) if len(values) > 1 else next(iter(values), None)])[0]
 
-    def _items(self, result: Any) -> by.Items:
-        if isinstance(result, dict):
-            return list(result.items())
-        results = list(result) if isinstance(result, tuple | list) else [result]
-        return list(zip(self._names(self.pair.forward_name, len(results)), results, strict=True))
 
-    @functools.cached_property
-    def _names(self) -> Callable[[str, int], list[str]]:
-        return functools.lru_cache(self.source.returned)
+def pool_of(made: FunctionPass) -> dict[str, Any]:
+    """What the forward pass leaves that has a name."""
+    pool, cache = {name: item for name, item in made.items if name}, cache_of(made)
+    if isinstance(cache, dict):
+        pool.update(cache)
+    elif hasattr(cache, "_asdict"):
+        pool.update(cache._asdict())
+    return pool
 
-    def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
-        fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
-        fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
-        arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
-        return fits[0][1] if fits else next(iter(arrays), None)
 
-    def rows(self, found: Any, shape: tuple[int, ...]) -> Array:
-        """Back to (N, M), unless the shape is none that could be brought there."""
-        array = np.asarray(found)
-        expected = self.layout.inwards(np.empty(shape, bool)).shape if self.layout.name else shape
-        return self.layout.outwards(array, shape[0]) if array.shape == expected else array
+def _plans(made: FunctionPass) -> list[Plan]:
+    pair, cache = made.layer.pair, cache_of(made)
+    assert pair.backward is not None
+    parameters = by.signature(pair.backward, pair.backward_name, made.layer.source)
+    asks = any(by.plain(one.name) in by.CACHES.split() for one in parameters)
+    plans = list[Plan]()
+    if isinstance(cache, dict) and not asks:
+        plans.append(lambda made, dout: ([dout], cache_of(made)))
+    named = _by_name(parameters, made)
+    plans += [named] if named else []
+    plans.append(lambda made, dout: ([dout, cache_of(made)], {}))
+    plans.append(lambda made, dout: ([cache_of(made), dout], {}))
+    if isinstance(cache, tuple | list):
+        plans.append(lambda made, dout: ([dout, *cache_of(made)], {}))
+    return plans
 
-    def gradients(self, made: FunctionPass, result: Any) -> Gradients:
-        items = flat(result, lambda count: self._names(self.pair.backward_name, count))
-        found = [items[i][1] if i is not None and i < len(items) else None for i in self.order]
-        missing = [name for name, one in zip(Gradients._fields, found, strict=True) if one is None]
-        if missing:
-            raise NotImplementedByLayer(f"{self.pair.backward_name} returns no {', '.join(missing)}")
-        made.shapes = tuple(np.shape(one) for one in found)
-        d = made.call.x.shape[1]
-        return Gradients(self.rows(found[0], made.call.x.shape), vector(found[1], d), vector(found[2], d))
+
+def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
+    pool = pool_of(made)
+    incoming = _incoming(parameters, pool)
+    sources = list[tuple[str, str, str]]()
+    keywords = any(one.kind is one.KEYWORD_ONLY for one in parameters)
+    for one in parameters:
+        kind, key = ("dout", "") if one.name == incoming else _where(one.name, pool, made)
+        if kind:
+            sources.append((one.name, kind, key))
+        elif one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
+            if any(kind == "cache" for _, kind, _ in sources):
+                return None
+            sources.append((one.name, "cache", ""))
+
+    def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
+        given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
+        given["pool"] = pool_of(made)
+        values = {name: given[kind].get(key) for name, kind, key in sources}
+        leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
+        return ([*values.values()], {}) if leading else ([], values)
+
+    return plan
+
+
+def _incoming(parameters: list[Parameter], pool: dict[str, Any]) -> str:
+    free = [one.name for one in parameters if one.name not in pool and by.plain(one.name) not in by.CACHES.split()]
+    unknown = [name for name in free if not by.role_of(name)]
+    likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
+    return next(iter(likely or unknown or free), "")
+
+
+def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, str]:
+    if by.plain(name) in by.CACHES.split():
+        return "cache", ""
+    if name in pool:
+        return "pool", name
+    if name in made.passed:
+        return "passed", name
+    role = by.role_of(name)
+    return ("role", role) if made.values.get(role) is not None else ("", "")
+
+
+# ---- the backward's results ----
+
+
+def _order(layer: FunctionLayer, call: Call, dout: Array, result: Any) -> tuple[int | None, ...]:
+    """Where dx, dgamma and dbeta stand: as the names say; where they say nothing, in this order."""
+    names = [name for name, _ in layer.results(result)]
+    items = [item for _, item in layer.results(result)]
+    roles = list(map(by.gradient_of, names))
+    found: dict[str, int] = {role: roles.index(role) for role in ("x", "gamma", "beta") if role in roles}
+    shape = layer.layout.inwards(call.x).shape
+    free = [i for i in range(len(items)) if i not in found.values()]
+    if "x" not in found and free:
+        found["x"] = next((i for i in free if np.shape(items[i]) == shape), free[0])
+        free.remove(found["x"])
+    unnamed = not {"gamma", "beta"} & found.keys()
+    for role in ("gamma", "beta"):
+        if role not in found and free:
+            found[role] = free.pop(0)
+    if unnamed and {"gamma", "beta"} <= found.keys() and _is_swapped(call, dout, items, found):
+        found["gamma"], found["beta"] = found["beta"], found["gamma"]
+    return tuple(found.get(role) for role in ("x", "gamma", "beta"))
+
+
+def _is_swapped(call: Call, dout: Array, items: list[Any], found: dict[str, int]) -> bool:
+    """Without names an order is a convention, whichever it is."""
+    right = batchnorm.backward(dout, call.x, call.gamma, call.settings.eps)
+    pairs = ((items[found["gamma"]], right.dbeta), (items[found["beta"]], right.dgamma))
+    return all(np.size(one) == len(other) and np.allclose(np.ravel(one), other, 1e-3) for one, other in pairs)

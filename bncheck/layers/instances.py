@@ -56,8 +56,8 @@ def _clone_object(value: Any, memo: dict[int, Any]) -> Any:
         return made
     try:
         made = copy.deepcopy(value, memo)
-    except Exception:  # noqa: BLE001, locks, generators and files cannot be copied, and hold no state of the layer's
-        made = value
+    except Exception:
+        made = value  # locks, generators and files cannot be copied, and hold no state of the layer's
     memo[id(value)] = made
     return made
 
@@ -85,7 +85,7 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 def _children(value: Any) -> Iterator[tuple[tuple[str, str | int], Any]]:
     if isinstance(value, dict):
         yield from ((("[", key), item) for key, item in list(value.items()) if isinstance(key, str))
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         yield from ((("[", i), item) for i, item in enumerate(value[:4]))
     elif hasattr(value, "__dict__") and not callable(getattr(value, "__code__", None)):
         yield from (((".", key), item) for key, item in list(vars(value).items()))
@@ -103,6 +103,8 @@ def put(instance: Any, path: Path, value: object) -> None:
     kind, step = path[-1]
     if kind == ".":
         setattr(owner, str(step), value)
+    elif isinstance(owner, tuple):
+        put(instance, path[:-1], tuple(value if i == step else item for i, item in enumerate(owner)))
     else:
         owner[step] = value
 
@@ -173,6 +175,11 @@ def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: i
     return is_number and found.role in ("eps", "momentum", "lr")
 
 
+def is_number_of(path: Path, value: Any, role: str) -> bool:
+    found = meaning(path)
+    return found is not None and found.role == role and isinstance(value, float)
+
+
 @dataclass
 class Recorder:
     """An optimizer that steps, as optimizers do, and remembers what gradients it was handed."""
@@ -182,6 +189,8 @@ class Recorder:
 
     def update(self, *arguments: Any, **named: Any) -> Any:
         given = [*arguments, *named.values()]
+        if len(given) > 1 and type(given[0]) is type(given[1]) and isinstance(given[0], (dict, list)):
+            return self._update_all(given[0], given[1])
         arrays = [value for value in given if isinstance(value, (np.ndarray, float, int, np.number))]
         if len(arrays) < 2:
             self.log.append((None, arrays[0] if arrays else None))
@@ -189,7 +198,13 @@ class Recorder:
         self.log.append((arrays[0], arrays[1]))
         return arrays[0] - self.learning_rate * arrays[1]
 
-    __call__ = step = apply = optimize = get_update = update_weights = update
+    __call__ = step = apply = optimize = get_update = update_weights = update_params = apply_gradients = update
+
+    def _update_all(self, weights: Any, gradients: Any) -> Any:
+        keys = weights if isinstance(weights, dict) else range(len(weights))
+        for key in keys:
+            weights[key] = self.update(weights[key], gradients[key])
+        return weights
 
     @property
     def lr(self) -> float:

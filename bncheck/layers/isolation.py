@@ -20,7 +20,7 @@ import numpy as np
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 
-OURS = str(Path(__file__).parent.parent) + os.sep
+OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 LONGEST = 300
 
 
@@ -36,6 +36,10 @@ LIBRARIES = _library_folders()
 def in_library(path: str) -> bool:
     """Whether a file belongs to Python or to an installed package."""
     return path.startswith("<") or os.path.realpath(path).startswith(LIBRARIES)
+
+
+def _is_ours(path: str) -> bool:
+    return os.path.realpath(path).startswith(OURS)
 
 
 # ---- silence ----
@@ -65,7 +69,7 @@ def one_line(error: BaseException) -> str:
 
 def _theirs(stack: traceback.StackSummary) -> list[traceback.FrameSummary]:
     """The user's frames; those of libraries only where the layer itself comes from one."""
-    outside = [frame for frame in stack if not os.path.realpath(frame.filename).startswith(OURS)]
+    outside = [frame for frame in stack if not _is_ours(frame.filename)]
     outside = [frame for frame in outside if not frame.filename.startswith("<frozen")]
     return [frame for frame in outside if not in_library(frame.filename)] or outside
 
@@ -127,12 +131,10 @@ def _place(error: BaseException, name: str) -> str:
 
 
 def is_users(module: ModuleType | None) -> bool:
-    """Whether a module is neither Python's nor an installed package's."""
-    if (file := getattr(module, "__file__", None)) is not None:
-        return not in_library(str(file))
-    if paths := list(getattr(module, "__path__", None) or ()):
-        return not any(in_library(str(path)) for path in paths)
-    return getattr(module, "__spec__", None) is None
+    """Whether a module is neither Python's nor an installed package's nor ours."""
+    file = getattr(module, "__file__", None)
+    places = [file] if file else list(getattr(module, "__path__", None) or ())
+    return bool(places) and not any(in_library(str(place)) or _is_ours(str(place)) for place in places)
 
 
 class Workshop:
@@ -164,11 +166,6 @@ class Workshop:
         finally:
             self.depth -= 1
 
-    def hide(self, top: str) -> None:
-        """Makes way for the user's package of that name, where another module has it at present."""
-        for name in [name for name in sys.modules if name == top or name.startswith(top + ".")]:
-            del sys.modules[name]
-
     @contextlib.contextmanager
     def _own_modules(self) -> Iterator[None]:
         before = dict(sys.modules)
@@ -185,6 +182,12 @@ class Workshop:
                 del sys.modules[name]
             for name, module in before.items():
                 sys.modules.setdefault(name, module)
+
+
+def hide(top: str) -> None:
+    """Makes way for a package of the user's, where another one of its name is loaded."""
+    for name in [name for name in sys.modules if name == top or name.startswith(top + ".")]:
+        del sys.modules[name]
 
 
 @contextlib.contextmanager

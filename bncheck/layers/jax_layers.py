@@ -7,15 +7,15 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
-from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.conventions import flat, role_of
+from bncheck.errors import LayerRaised
+from bncheck.layers.conventions import flat, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Layer, Traits
 from bncheck.settings import LayerSettings
@@ -27,6 +27,7 @@ _DICTS = {
     "state": "state states stats batchstats running runningstats",
 }
 STATISTICS = ("mean", "var")
+LAYOUTS = ("flat", "nchw", "nhwc")
 _MODES = ("flag", "inverted", "mode", "bn_param")
 SPELLINGS = {
     "gamma": ("gamma", "scale", "weight", "g"),
@@ -107,14 +108,15 @@ def spelled(values: dict[str, Any], *roles: str) -> dict[str, Any]:
 def statistics_in(parts: tuple[Any, ...], values: dict[str, Any], width: int) -> tuple[Any, Any] | None:
     """The running statistics after a pass: in what was returned, or else in what was handed in."""
     inner = [one for part in parts[1:] for one in (part if isinstance(part, tuple) and len(part) == 2 else [part])]
-    for part in (*inner, values["bn_param"]):
+    handed = values.get("mean"), values.get("var")
+    for part in (*inner, values["bn_param"] if handed[0] is None else None):
         entries = {role(str(key)): value for key, value in part.items()} if isinstance(part, dict) else {}
         if entries.get("mean") is not None and entries.get("var") is not None:
             return entries["mean"], entries["var"]
-    if values.get("mean") is None:
+    if handed[0] is None or handed[1] is None:
         return None
     narrow = [part for part in inner if int(np.prod(getattr(part, "shape", (0,)))) == width]
-    return (narrow[-2], narrow[-1]) if len(narrow) > 1 else (values["mean"], values["var"])
+    return (narrow[-2], narrow[-1]) if len(narrow) > 1 else handed
 
 
 def spatial(rows: int) -> tuple[int, int, int]:
@@ -187,7 +189,7 @@ class Functional:
     library: Any
     layout: str = "flat"
     taken: bool | None = None
-    traits: Traits = Traits()
+    traits: Traits = field(default_factory=Traits)
 
     def forward(self, call: Call, state: object = None) -> TensorPass:
         inner, library = narrowed(call), self.library
@@ -195,7 +197,9 @@ class Functional:
         leaves = (spread(inner.x, self.layout), inner.gamma.copy(), inner.beta.copy())
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
             values = self._values(inner.settings, before and before.astype(inner.x.dtype))
-            out, after, pull, written = library.differentiable(lambda *parts: self._made(values, parts), leaves, inner)
+            out, after, pull, written = library.differentiable(
+                lambda *parts: self._made(values, parts), leaves, inner.settings.mode
+            )
         made = after and Statistics(*(fitted(library.array(part), inner.gamma.size) for part in after))
         return TensorPass(call, self.layout, library.array(out), made, made, self._watched(pull, inner), written)
 
@@ -208,7 +212,8 @@ class Functional:
         if before:
             tensors = {own: self.library.tensor(part.copy()) for own, part in zip(STATISTICS, before, strict=True)}
             values["bn_param"] |= {f"running_{own}": tensor for own, tensor in tensors.items()}
-            values |= tensors | {"state": spelled(tensors, *STATISTICS)}
+            values |= {"state": spelled(tensors, *STATISTICS)}
+            values |= tensors if self.signature.takes(*STATISTICS) else {}
         return values
 
     def _made(self, values: dict[str, Any], leaves: tuple[Any, ...]) -> tuple[Any, Any, Any]:
@@ -220,7 +225,7 @@ class Functional:
         if not parts or not hasattr(parts[0], "shape"):
             raise NotImplementedError(f"no array comes back from {self.name}")
         cache = parts[1] if len(parts) == 2 else parts[1:]
-        return parts[0], statistics_in(parts, values, leaves[1].shape[0]), cache or values["cache"]
+        return parts[0], statistics_in(parts, values, leaves[1].shape[0]), cache if parts[1:] else values["cache"]
 
     def _watched(self, pull: Any, call: Call) -> Any:
         def watched(dout: Array) -> Any:
@@ -228,3 +233,169 @@ class Functional:
                 return tuple(map(self.library.array, pull(dout)))
 
         return watched
+
+
+# ---- trials ----
+
+
+def trial(width: int = 5, seed: int = 0, **settings: Any) -> Call:
+    draw = np.random.default_rng(seed)
+    gamma, beta = draw.uniform(0.5, 2.0, width), draw.normal(size=width)
+    return Call(draw.normal(3.0 + seed, 2.0, (24, width)), gamma, beta, None, LayerSettings(**settings))
+
+
+def outcome(layer: Layer, call: Call) -> Array | None:
+    """What the layer makes of a trial; None where it raises."""
+    try:
+        out = layer.forward(call).out
+    except LayerRaised:
+        return None
+    return out if out.shape == call.x.shape else None
+
+
+def is_centred(out: Array | None, call: Call) -> bool:
+    """What normalizes the columns of a batch leaves beta as their mean; a layer norm does not."""
+    return out is not None and bool(np.all(np.abs(out.mean(axis=0) - call.beta) < 0.1 * call.gamma))
+
+
+def momentum_of(layer: Layer, width: int, default: Any) -> tuple[bool | None, float | None]:
+    """Whether momentum is the share taken, None where it has no effect; and the share kept by default."""
+    call = trial(width, 1, momentum=0.75)
+    try:
+        first = layer.forward(trial(width, momentum=0.75))
+        old, new = first.running(), layer.forward(call, first.state).running()
+    except LayerRaised:
+        return None, None
+    if old is None or new is None or old.mean.shape != (width,) or new.mean.shape != (width,):
+        return None, None
+    with np.errstate(all="ignore"):
+        taken = float(np.median((new.mean - old.mean) / (call.x.mean(axis=0) - old.mean)))
+    for share, is_taken in ((0.25, False), (0.75, True)):
+        if abs(taken - share) < 0.01:
+            known = isinstance(default, int | float)
+            return is_taken, (float(1 - default if is_taken else default) if known else None)
+    return None, (1 - taken if 0 < taken < 1 else None)
+
+
+def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None:
+    """The layout that the function accepts, and what can be asked of it."""
+    call, signature = trial(), layer.signature
+    tried = [replace(layer, layout=layout) for layout in LAYOUTS]
+    made = next((one for one in tried if outcome(one, call) is not None), layer)
+    if not is_centred(outcome(made, call), call) and not speaks_of_layer(layer.name, None):
+        return None
+    taken, kept = momentum_of(made, len(call.gamma), signature.default("momentum"))
+    keeps = signature.takes(*STATISTICS, "state", "bn_param")
+    traits = Traits(
+        recognised=told(kind, made.layout, taken, way),
+        takes_eps=signature.takes("eps", "bn_param"),
+        takes_momentum=taken is not None,
+        kept_by_default=kept,
+        differentiates_test_mode=layer.library.automatic,
+        has_test_mode=signature.takes(*_MODES) or layer.library.by_grad,
+        keeps_statistics=keeps,
+        starts_anywhere=keeps,
+        widest="float64",
+        source=(source,),
+    )
+    return replace(made, taken=taken, traits=traits)
+
+
+def told(kind: str, layout: str, taken: bool | None, way: str) -> str:
+    """The sentence that --verbose shows."""
+    shape = {"flat": "", "nchw": " over (N, C, H, W)", "nhwc": " over (N, H, W, C)"}[layout]
+    momentum = "" if taken is None else f", momentum = share {'taken' if taken else 'kept'}"
+    return f"{kind}{shape}{momentum}, {way}"
+
+
+def speaks(thing: Any, library: str, depth: int = 2) -> bool:
+    """Whether the code of a function or of a class names anything of the library, by itself or through others."""
+    thing = inspect.unwrap(getattr(thing, "__func__", thing))
+    if inspect.isclass(thing):
+        parts = [getattr(part, "__func__", part) for part in vars(thing).values()]
+        bases = any(_home(base) == library for base in thing.__mro__)
+        return bases or any(speaks(part, library, depth) for part in parts if inspect.isroutine(part))
+    code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
+    used = [scope[name] for name in getattr(code, "co_names", ()) if name in scope]
+    deeper = any(speaks(one, library, depth - 1) for one in used if depth and callable(one))
+    return _home(thing) == library or any(_home(one) == library for one in used) or deeper
+
+
+def _home(thing: Any) -> str:
+    home = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", None)
+    return str(home).split(".")[0]
+
+
+def defined(names: dict[str, object], tree: ast.Module, wanted: str | None) -> list[tuple[str, object]]:
+    """What the file itself binds, or the one thing that was asked for."""
+    if wanted is not None:
+        name = wanted.split(".")[0]
+        return [(name, names[name])] if name in names else []
+    nodes = list(ast.walk(tree))
+    bound = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    bound |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return [(name, thing) for name, thing in names.items() if name in bound and not name.startswith("_")]
+
+
+def placed(path: str, name: str) -> str:
+    return f"{path.rpartition('/')[2]}:{name}"
+
+
+# ---- JAX itself ----
+
+
+class Jax:
+    """Differentiates by vjp, and by the user's own rule where there is one."""
+
+    automatic = True
+    by_grad = False
+
+    def tensor(self, array: Array) -> Any:
+        return sys.modules["jax.numpy"].asarray(array)
+
+    def array(self, tensor: Any) -> Array:
+        return np.array(tensor)
+
+    def context(self) -> Any:
+        return None
+
+    @contextmanager
+    def precision(self, dtype: Any) -> Iterator[None]:
+        config: Any = sys.modules["jax"].config
+        before = config.jax_enable_x64
+        config.update("jax_enable_x64", before or dtype == np.float64)
+        try:
+            yield
+        finally:
+            config.update("jax_enable_x64", before)
+
+    def differentiable(self, function: Any, leaves: Any, _: Mode) -> tuple[Any, Any, Any, tuple[str, ...]]:
+        def split(*parts: Any) -> tuple[Any, Any]:
+            out, after, _ = function(*parts)
+            return out, after
+
+        out, pull, after = sys.modules["jax"].vjp(split, *map(self.tensor, leaves), has_aux=True)
+        return out, after, lambda dout: pull(self.tensor(dout).astype(out.dtype)), ()
+
+
+def of(thing: object, name: str, path: str = "") -> Layer | None:
+    """A function over JAX arrays; a pair (f, ...) is known by its first."""
+    function: Any = thing[0] if isinstance(thing, tuple) and thing else thing
+    if "jax" not in sys.modules or not callable(function) or inspect.isclass(function):
+        return None
+    signature = Signature.of(function)
+    if signature is None:
+        return None
+    return settled(
+        Functional(name, function, signature, Jax()), f"JAX function {name}", "gradients by vjp", placed(path, name)
+    )
+
+
+def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
+    """The layers that a user's file defines; the halves of a custom rule are none of their own."""
+    if "jax" not in sys.modules:
+        return []
+    rules = {id(getattr(thing, part, None)) for thing in names.values() for part in ("fwd", "bwd")}
+    mine = [(name, thing) for name, thing in defined(names, tree, wanted) if id(thing) not in rules or wanted]
+    made = [of(thing, name, path) for name, thing in mine if speaks(thing, "jax")]
+    return [layer for layer in made if layer]

@@ -11,7 +11,18 @@ from typing import Any, NamedTuple
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat, role_of
 
-_WEAK = ("propagate", "apply", "transform", "normalize", "output", "compute", "predict", "grad", "gradient", "gradients")
+_WEAK = (
+    "propagate",
+    "apply",
+    "transform",
+    "normalize",
+    "output",
+    "compute",
+    "predict",
+    "grad",
+    "gradient",
+    "gradients",
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def method_names(kind: type) -> list[str]:
 
 
 def find_method(kind: type, table: Iterable[str], part: str = "", but: tuple[str, ...] = ()) -> str | None:
-    """The first that the table names, the class's own before inherited ones; failing that one that contains ``part``."""
+    """The first that the table names, the class's own before inherited ones; failing that, one that has ``part``."""
     order = {name: place for place, name in enumerate(table)}
     known = [name for name in method_names(kind) if flat(name) in order]
     if known:
@@ -134,7 +145,9 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
     test = find_method(kind, names.TEST_FORWARD)
     if test and test != forward and parameters(getattr(instance, test)):
         return Switch("pair", forward, forward, test)
-    return _attribute(instance, text) or _two_methods(instance) or _attribute(instance, text, trainable=True) or NO_SWITCH
+    return (
+        _attribute(instance, text) or _two_methods(instance) or _attribute(instance, text, trainable=True) or NO_SWITCH
+    )
 
 
 def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
@@ -175,8 +188,11 @@ class Arguments(NamedTuple):
 
     roles: tuple[tuple[str, str], ...]
 
-    def fill(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {name: values.get(role) for name, role in self.roles}
+    def call(self, method: Callable[..., Any], values: dict[str, Any], main: str) -> Any:
+        """``main`` is all that a method is given whose parameters are not known, behind a decorator say."""
+        if not self.roles:
+            return method(values[main])
+        return method(**{name: values.get(role) for name, role in self.roles})
 
     def has(self, role: str) -> bool:
         return any(role == other for _, other in self.roles)
@@ -215,7 +231,6 @@ def backward_arguments(method: Callable[..., Any]) -> Arguments:
     found = [(p, role_of(p.name)) for p in parameters(method)]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
     roles: list[tuple[str, str]] = []
-    taken = {role for _, role in wanted}
     free = [p.name for p, role in wanted if role not in ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps")]
     upstream = free[0] if free else wanted[0][0].name if wanted else found[0][0].name if found else ""
     for parameter, role in wanted:
@@ -223,5 +238,4 @@ def backward_arguments(method: Callable[..., Any]) -> Arguments:
         roles.append((parameter.name, "dout" if parameter.name == upstream else known))
     if upstream and not any(role == "dout" for _, role in roles):
         roles.append((upstream, "dout"))
-    del taken
     return Arguments(tuple(roles))

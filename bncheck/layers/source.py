@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import itertools
 import re
 import symtable
 import tokenize
@@ -19,23 +20,33 @@ OPENING, CLOSING = set("([{"), set(")]}")
 class Source(NamedTuple):
     """A file that parses."""
 
+    path: str
     text: str
     tree: ast.Module
-    mended: bool
-    """It did not parse as it stood: Python 2, or the magics of a notebook."""
+    mended: str = ""
+    """Why it did not parse as it stood: Python 2, or the magics of a notebook."""
+
+    @property
+    def name(self) -> str:
+        """The file's name alone."""
+        return Path(self.path).name
 
 
 def read(path: Path) -> Source:
     """The file, line for line where it had to be mended; SyntaxError where that did not help."""
     text = _text(path)
     try:
-        return Source(text, ast.parse(text, str(path)), False)
+        return Source(str(path), text, ast.parse(text, str(path)))
     except (SyntaxError, ValueError) as error:
         mended = mend(text)
         try:
-            return Source(mended, ast.parse(mended, str(path)), True)
+            return Source(str(path), mended, ast.parse(mended, str(path)), _complaint(error))
         except (SyntaxError, ValueError):
             raise error from None
+
+
+def _complaint(error: Exception) -> str:
+    return f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
 
 
 def _text(path: Path) -> str:
@@ -112,7 +123,7 @@ def _edits(tokens: list[Token]) -> Iterator[Edit]:
     elif first.string == "raise" and commas:
         yield _replaced(commas[0], "(")
         yield Edit(last.end[0], last.end[1], last.end[1], ")")
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in itertools.pairwise(tokens):
         if token.string == "<>":
             yield _replaced(token, "!=")
         elif token.string in ("L", "l") and before.type == tokenize.NUMBER and before.end == token.start:
@@ -174,6 +185,11 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield from statements(getattr(node, field, []))
             for handler in getattr(node, "handlers", []):
                 yield from statements(handler.body)
+
+
+def definitions(tree: ast.Module) -> list[str]:
+    """The names of the functions and classes, in the order of the file."""
+    return list(dict.fromkeys(node.name for node in statements(tree.body) if isinstance(node, Definition)))
 
 
 def free_names(source: Source) -> set[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 # Modules that promise NumPy's own interface.
-NUMPY_ALIKE = {"cupy", "cunumpy", "autograd.numpy", "minpy.numpy", "mxnet.numpy", "numpy"}
+NUMPY_ALIKE = {"cupy", "cunumpy", "autograd.numpy", "minpy.numpy", "numpy"}
 # Modules whose names are today's built-in ones.
 OLD_NAMES = {"past", "future", "six", "__builtin__"}
 SUPPLIED: dict[str, object] = {"np": np, "numpy": np, "math": math}
@@ -28,6 +28,8 @@ PYTHON_2: dict[str, object] = {
     "izip": zip,
     "imap": map,
 }
+# What is made by these is no array of NumPy's.
+FRAMEWORKS = {"torch", "jax", "flax", "equinox", "tensorflow", "mxnet", "paddle"}
 STEPS = {"update", "step", "apply", "optimize", "__call__"}
 
 
@@ -168,7 +170,7 @@ def member(module: str, name: str, made: bool = False) -> Any:
         return getattr(builtins, name)
     if name in PYTHON_2:
         return PYTHON_2[name]
-    if f"{module}.{name}" in NUMPY_ALIKE or name in ("np", "numpy"):
+    if f"{module}.{name}" in NUMPY_ALIKE or (name in ("np", "numpy") and module not in FRAMEWORKS):
         return np
-    found = numpys(name)
+    found = None if module.partition(".")[0] in FRAMEWORKS else numpys(name)
     return found if found is not None else Stub(f"{module}.{name}")

@@ -36,6 +36,21 @@ def renderer(name: str, look: Look) -> Renderer:
     return found
 
 
+def joined(name: str, parts: list[str | bytes]) -> str | bytes:
+    """Several results of one command as one output that its readers still understand."""
+    if len(parts) == 1:
+        return parts[0]
+    texts = [part if isinstance(part, str) else part.decode() for part in parts]
+    if name == "json":
+        return f"[{','.join(text.rstrip() for text in texts)}]\n"
+    if name == "csv":
+        return texts[0] + "".join(text.split("\n", 1)[1] for text in texts[1:])
+    if name == "junit":
+        suites = "".join(text.split("?>", 1)[1] for text in texts)
+        return f"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>{suites}</testsuites>\n"
+    return "\n".join(texts)
+
+
 def format_of(path: str) -> str | None:
     """The format that a file's name asks for, if any."""
     return next((name for suffix, name in _SUFFIXES.items() if path.lower().endswith(suffix)), None)

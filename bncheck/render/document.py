@@ -51,7 +51,25 @@ def _heading(result: Report | PassReport) -> str:
 
 
 def _of_check(report: Report, verbose: bool) -> Document:
-    errors = Table(
+    tables = [_sections(report)] if report.sections else []
+    if report.gradients:
+        tables += [_errors(report), _worst(report)]
+    paragraphs = [_sentence(finding) for finding in report.findings]
+    paragraphs += [f"{g.name} is blind: {g.reason}." for g in report.gradients if g.verdict is Verdict.BLIND]
+    paragraphs.append(_summary(report))
+    if verbose:
+        paragraphs.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
+    return Document(_heading(report), tuple(tables), tuple(paragraphs), report.verdict)
+
+
+def _sections(report: Report) -> Table:
+    codes = {s.name: s.said for s in report.sections}
+    rows = tuple((s.name.replace("_", " "), s.verdict.value, codes[s.name]) for s in report.sections)
+    return Table(("section", "verdict", "what was seen"), rows)
+
+
+def _errors(report: Report) -> Table:
+    return Table(
         ("gradient", "shape", "max rel error", "max abs error", "error bar", "verdict"),
         tuple(
             (
@@ -65,19 +83,16 @@ def _of_check(report: Report, verbose: bool) -> Document:
             for g in report.gradients
         ),
     )
-    worst = Table(
+
+
+def _worst(report: Report) -> Table:
+    return Table(
         ("worst entry", "analytic", "numeric", "difference", "allowed"),
-        tuple(_worst(g) for g in report.gradients),
+        tuple(_worst_of(g) for g in report.gradients),
     )
-    paragraphs = [_sentence(finding) for finding in report.findings]
-    paragraphs += [f"{g.name} is blind: {g.reason}." for g in report.gradients if g.verdict is Verdict.BLIND]
-    paragraphs.append(_summary(report))
-    if verbose:
-        paragraphs.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
-    return Document(_heading(report), (errors, worst), tuple(paragraphs), report.verdict)
 
 
-def _worst(g: GradientResult) -> tuple[str, ...]:
+def _worst_of(g: GradientResult) -> tuple[str, ...]:
     w = g.worst
     return (
         g.name + place(w.index),

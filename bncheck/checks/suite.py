@@ -1,0 +1,172 @@
+"""Everything about a layer, section by section."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from bncheck import __version__
+from bncheck.batch import Batch, generate, warm_up
+from bncheck.checks import contract, forward, running, stability, test_mode
+from bncheck.checks.gradients import Progress, check_gradients
+from bncheck.checks.probes import Outcome, Subject
+from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.findings.catalogue import CATALOGUE
+from bncheck.layers.protocol import Layer
+from bncheck.passes import describe
+from bncheck.report import Finding, GradientResult, Report, Section
+from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.vocabulary import Mode, Severity, Verdict
+
+SECTIONS = ("contract", "forward", "running", "test_mode", "gradients", "stability")
+_SILENT = {"BN001", "BN002", "BN003", "BN008"}  # after these the sections below have nothing to go by
+
+
+def check_layer(
+    layer: Layer,
+    batch: Batch | None = None,
+    settings: LayerSettings | None = None,
+    check: CheckSettings | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Contract, forward against the definition, running statistics, test mode, gradients and stability.
+
+    ``batch`` is what gradients are shown for; every section uses probes of its own beside it.
+    """
+    started = time.perf_counter()
+    batch, settings, check = batch or generate(), settings or LayerSettings(), check or CheckSettings()
+    subject = Subject(layer, batch, settings, np.dtype(np.float64))
+    run = _Suite(subject, check, progress)
+    outcomes = dict(zip(SECTIONS, run.outcomes(), strict=False))
+    sections = tuple(Section(name, _verdict(outcome), outcome.said) for name, outcome in outcomes.items())
+    findings = tuple(dict.fromkeys(f for outcome in outcomes.values() for f in outcome.findings))
+    return Report(
+        verdict=Verdict.worst([section.verdict for section in sections]),
+        mode=settings.mode.value,
+        implementation=layer.name,
+        batch=describe(batch),
+        settings={
+            "eps": settings.eps,
+            "momentum": settings.momentum,
+            **asdict(check),
+            "layer": layer.traits.recognised,
+        },
+        gradients=run.gradients,
+        findings=_folded(findings),
+        forward_passes=round(run.passes, 2),
+        seconds=time.perf_counter() - started,
+        version=__version__,
+        sections=sections,
+    )
+
+
+class _Suite:
+    """The sections in order; each may tell the next what has been found out about the layer."""
+
+    def __init__(self, subject: Subject, check: CheckSettings, progress: Progress | None) -> None:
+        self.subject, self.check, self.progress = subject, check, progress
+        self.gradients: tuple[GradientResult, ...] = ()
+        self.passes = 0.0
+        self.entangled = False
+
+    def outcomes(self) -> Iterator[Outcome]:
+        first = contract.check(self.subject)
+        yield first
+        codes = {f.code for f in first.findings}
+        if codes & {"BN001", "BN008"} or any(f.quantity == "out" and f.code in _SILENT for f in first.findings):
+            return
+        self.entangled = "BN007" in codes
+        narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
+        if narrow:
+            self.subject = self.subject._replace(dtype=np.dtype(narrow))
+        seen = forward.observe(self.subject)
+        eps = forward.own_eps(self.subject, seen)
+        if eps is not None and eps != self.subject.settings.eps:
+            self.subject = self.subject._replace(settings=replace(self.subject.settings, eps=eps))
+            seen = forward.observe(self.subject)
+        outcome, reading = forward.check(self.subject, seen, self.entangled)
+        yield outcome
+        yield self._guarded(lambda: running.check(self.subject))
+        yield self._guarded(lambda: test_mode.check(self.subject, reading))
+        yield self._guarded(lambda: self._gradients(bool(reading and not reading.codes)))
+        yield self._guarded(lambda: stability.check(self.subject, reading))
+
+    def _guarded(self, section: object) -> Outcome:
+        try:
+            return section()  # type: ignore[operator, no-any-return]
+        except LayerRaised as raised:
+            code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
+            return Outcome((CATALOGUE[code].found("layer", str(raised)),), str(raised))
+
+    def _gradients(self, forward_right: bool) -> Outcome:
+        layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
+        if not layer.traits.has_backward:
+            return Outcome((), "the layer has no backward pass")
+        findings: list[Finding] = []
+        verdicts = []
+        for batch in (self.subject.batch, self.subject.probe(13)):
+            report = self._one(batch, settings)
+            self.gradients = self.gradients or report.gradients
+            verdicts.append(report.verdict)
+            findings += report.findings
+        if layer.traits.differentiates_test_mode:
+            batch = warm_up(self.subject.probe(14), 5, settings.momentum)
+            report = self._one(batch, replace(settings, mode=Mode.TEST))
+            verdicts.append(report.verdict)
+            findings += report.findings
+        own = "its own forward pass" + ("" if forward_right else ", which is not the definition")
+        verdict = (
+            Verdict.FAIL if Verdict.FAIL in verdicts else Verdict.PASS if Verdict.PASS in verdicts else Verdict.BLIND
+        )
+        return Outcome(_first_of_each(findings), f"{len(verdicts)} batches against differences of {own}", verdict)
+
+    def _one(self, batch: Batch, settings: LayerSettings) -> Report:
+        narrow = str(self.subject.dtype)
+        if narrow != "float64":
+            batch = _narrowed(batch, narrow)
+        report = check_gradients(
+            batch, self.subject.layer, settings, self.check, self.progress, entangled=self.entangled
+        )
+        self.passes += report.forward_passes
+        return report
+
+
+def _narrowed(batch: Batch, dtype: str) -> Batch:
+    arrays = {name: getattr(batch, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
+    running = batch.running.astype(dtype) if batch.running else None
+    return replace(batch, **arrays, running=running)
+
+
+def _first_of_each(findings: list[Finding]) -> tuple[Finding, ...]:
+    """One finding for each quantity: the batch that shows more than "like nothing known" speaks."""
+    vague = {"BN110", "BN205"}
+    best: dict[str, Finding] = {}
+    for finding in findings:
+        held = best.get(finding.quantity)
+        if held is None or (held.code in vague and finding.code not in vague):
+            best[finding.quantity] = finding
+    return tuple(best.values())
+
+
+def _folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Symptoms under their cause: what one finding explains is no second one."""
+    shapes = {f.quantity for f in findings if f.code in ("BN002", "BN201")}
+    codes = {f.code for f in findings}
+    folded = {"BN205"} if "BN305" in codes else set()
+    folded |= {"BN007"} if "BN306" in codes else set()
+    seen: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        if finding.quantity in shapes and finding.code in ("BN003", "BN205", "BN110"):
+            continue
+        if finding.code not in folded:
+            seen.setdefault((finding.code, finding.quantity), finding)
+    return tuple(seen.values())
+
+
+def _verdict(outcome: Outcome) -> Verdict:
+    if any(f.severity is Severity.ERROR for f in outcome.findings):
+        return Verdict.FAIL
+    return outcome.verdict or Verdict.PASS

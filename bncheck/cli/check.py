@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import click
+
+from bncheck import render
+from bncheck.cli.exits import Exit
+from bncheck.cli.options import (
+    BatchOptions,
+    LayerOptions,
+    OutputOptions,
+    batch_options,
+    layer_options,
+    output_options,
+)
+from bncheck.cli.output import emit, say
+from bncheck.cli.progress import ProgressBar
+
+
+@click.command(short_help="Check everything about a layer of yours.")
+@click.argument("layer_name", metavar="LAYER")
+@batch_options
+@layer_options
+@click.option("--isolate", is_flag=True, help="Take the layer's definitions out of the file; run nothing else of it.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; the layer runs in a child process."
+)
+@output_options(render.CHECK_FORMATS)
+def check(
+    layer_name: str,
+    origin: BatchOptions,
+    layer: LayerOptions,
+    out: OutputOptions,
+    isolate: bool,
+    timeout: float | None,
+) -> Exit:
+    """Check LAYER: contract, forward, running statistics, test mode, gradients, stability.
+
+    LAYER is file.py, file.py:name or package.module:Name: a pair of NumPy functions, a class, a PyTorch
+    module or Function, a JAX function.  Several layers in one file are all checked.
+
+    \b
+    bncheck check layers.py
+    bncheck check layers.py:batchnorm_backward_alt
+    bncheck check torch.nn:BatchNorm1d
+    """
+    if timeout is not None:
+        from bncheck.cli.child import rerun
+
+        return rerun(timeout)
+    from bncheck.checks.suite import check_layer
+    from bncheck.layers.resolve import resolve
+
+    settings = layer.settings()
+    batch = layer.prepare(origin.get(), origin, out)
+    resolved = resolve(layer_name, isolate)
+    if not out.quiet:
+        for note in resolved.notes:
+            say(note)
+    reports = []
+    for each in resolved.layers:
+        if out.verbose:
+            say(each.traits.recognised)
+        with ProgressBar("forward passes", out.quiet) as progress:
+            reports.append(check_layer(each, batch, settings, progress=progress))
+    emit(*reports, out=out)
+    return Exit.of_all(reports)

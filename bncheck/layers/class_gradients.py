@@ -1,0 +1,89 @@
+"""Where the gradients of a user's class are found: returned, in attributes, at an optimizer, in a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bncheck.layers.class_plan import RATE, Plan
+from bncheck.layers.conventions import INPUT_GRADIENTS, flat, returned_roles
+from bncheck.layers.instances import Recorder, leaves, put
+
+
+def prepare_backward(plan: Plan, instance: Any) -> Recorder:
+    """Gradients start at zero, for some accumulate; what an optimizer has seen is forgotten."""
+    log = Recorder()
+    for role in ("dgamma", "dbeta"):
+        value = plan.slots[role].read(instance) if role in plan.slots else None
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            value[...] = 0
+    for _, value in leaves(instance):
+        if isinstance(value, Recorder):
+            value.log = log.log
+    for path in plan.rates:
+        put(instance, path, RATE)
+    return log
+
+
+@dataclass
+class Collected:
+    """The places in which gradients are found after a backward pass."""
+
+    plan: Plan
+    instance: Any
+    old: dict[str, Any]
+    log: Recorder
+
+    def parts(self, result: Any) -> dict[str, Any]:
+        """By role: returned, kept in an attribute, handed to an optimizer, or hidden in a step."""
+        found = self._returned(result)
+        for role in ("dgamma", "dbeta"):
+            if found.get(role) is None:
+                found[role] = self._elsewhere(role)
+        if found.get("dx") is None:
+            found["dx"] = attribute(self.instance, INPUT_GRADIENTS)
+        return found
+
+    def _returned(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, dict):
+            return dict(zip(_roles(list(result), len(result)), result.values(), strict=True))
+        values = _flatten(result)
+        names = None if len(values) < 2 else self._names(len(values))
+        return dict(zip(_roles(names, len(values)), values, strict=True))
+
+    def _names(self, count: int) -> list[str] | None:
+        text = self.plan.recipe.text
+        helpers = [name for name in text.functions if "back" in name or "grad" in name]
+        found = (text.returned(name) for name in (str(self.plan.backward), *helpers))
+        return next((names for names in found if names and len(names) == count), None)
+
+    def _elsewhere(self, role: str) -> Any:
+        slots, parameter = self.plan.slots, role[1:]
+        if role in slots and (value := slots[role].read(self.instance)) is not None:
+            return value
+        if self.log.log:
+            return self.log.find(parameter, self.old.get(parameter))
+        if self.plan.steps and parameter in slots:
+            return (self.old[parameter] - slots[parameter].read(self.instance)) / RATE
+        return None
+
+
+def attribute(instance: Any, names: tuple[str, ...]) -> Any:
+    held = {flat(name): value for name, value in vars(instance).items()} if hasattr(instance, "__dict__") else {}
+    return next((held[name] for name in names if isinstance(held.get(name), np.ndarray)), None)
+
+
+def _flatten(result: Any) -> list[Any]:
+    if isinstance(result, (tuple, list)):
+        return [inner for item in result for inner in _flatten(item)]
+    return [result]
+
+
+def _roles(names: list[str] | None, count: int) -> list[str]:
+    """By name where the names tell both gradients apart; by the usual order otherwise."""
+    roles = returned_roles(names) if names else []
+    if "dgamma" in roles and "dbeta" in roles:
+        return [role or "dx" for role in roles]
+    return [*("dx", "dgamma", "dbeta")[:count], *(f"extra {i}" for i in range(count - 3))]

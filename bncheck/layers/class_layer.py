@@ -1,0 +1,219 @@
+"""A layer that is a class of the user's: its instances behind the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients, Statistics
+from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.layers.class_gradients import Collected, attribute, prepare_backward
+from bncheck.layers.class_plan import RATE, Plan
+from bncheck.layers.conventions import OUTPUTS
+from bncheck.layers.instances import NOWHERE, Slot, clone, is_number_of, leaves, put
+from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.recipes import Raw, from_layer, statistic, to_columns, to_layer
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
+
+_TEMPLATES = 64
+
+
+@dataclass
+class ClassPass:
+    plan: Plan
+    call: Call
+    instance: Any
+    given: Array
+    """The x that the layer was given, in its own layout."""
+    out: Array
+    cache: tuple[Any, ...]
+    written: tuple[str, ...] = ()
+    """The arguments that the user's code wrote into."""
+
+    @property
+    def state(self) -> object:
+        return self.instance
+
+    def running(self) -> Statistics | None:
+        slots, m = self.plan.slots, self.call.x.shape[1]
+        if "mean" not in slots or "var" not in slots:
+            return None
+        mean, var = slots["mean"].read(self.instance), slots["var"].read(self.instance)
+        if mean is None or var is None:
+            return None
+        layout = self.plan.recipe.layout
+        return Statistics(statistic(mean, layout, m), statistic(var, layout, m))
+
+    def backward(self, dout: Array) -> Gradients:
+        found, result = self.run_backward(dout)
+        shape, layout = self.call.x.shape, self.plan.recipe.layout
+        parts = found.parts(result)
+        dx, dgamma, dbeta = (parts.get(role) for role in ("dx", "dgamma", "dbeta"))
+        if dx is None and dgamma is None and dbeta is None:
+            raise NotImplementedByLayer(f"{self.plan.name}.{self.plan.backward} returns None")
+        columns = [None if part is None else to_columns(part, shape[1]) for part in (dgamma, dbeta)]
+        made = (None if dx is None else from_layer(dx, layout, shape), *columns)
+        return Gradients(*cast("tuple[Array, Array, Array]", made))
+
+    def run_backward(self, dout: Array) -> tuple[Collected, Any]:
+        """On a copy of the instance, so that it can be asked twice: what it then holds, and what was returned."""
+        plan, call = self.plan, self.call
+        if plan.backward is None:
+            raise NotImplementedByLayer(f"{plan.name} has no backward")
+        memo: dict[int, Any] = {}
+        instance, cache = clone(self.instance, memo), clone(self.cache, memo)
+        x = memo.get(id(self.given), self.given.copy())
+        log = prepare_backward(plan, instance)
+        old = {role: clone(plan.slots[role].read(instance), {}) for role in ("gamma", "beta") if role in plan.slots}
+        given = to_layer(dout, plan.recipe.layout)
+        before = given.copy()
+        values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
+        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps}
+        with quiet(), guarded(f"{plan.name}.{plan.backward}"):
+            result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
+        self.note_writes(("dout", before, given), ("x", self.given, x))
+        return Collected(plan, instance, old, log), result
+
+    def note_writes(self, *compared: tuple[str, Array, Array]) -> None:
+        new = [name for name, before, after in compared if not _same(before, after) and name not in self.written]
+        self.written += tuple(new)
+
+
+class ClassLayer:
+    """What a class of the user's does, behind the protocol."""
+
+    def __init__(self, name: str, plan: Plan, traits: Traits) -> None:
+        self.name, self.plan, self.traits = name, plan, traits
+        self._templates: dict[tuple[int, Raw], Any] = {}
+
+    def with_plan(self, **changes: Any) -> ClassLayer:
+        return ClassLayer(self.name, replace(self.plan, **changes), self.traits)
+
+    def forward(self, call: Call, state: object = None) -> ClassPass:
+        plan, settings = self.plan, call.settings
+        memo: dict[int, Any] = {}
+        instance = clone(self._template(call.x.shape[1], settings) if state is None else state, memo)
+        if state is None and call.running is None:
+            _cast_statistics(plan, instance, call.x.dtype)
+        values = _set(plan, instance, call)
+        result = _run(plan, instance, values, settings.mode)
+        first, *rest = result if isinstance(result, tuple) and result else (result,)
+        out = from_layer(_output(plan, instance, first), plan.recipe.layout, call.x.shape)
+        made = ClassPass(plan, call, instance, values["x"], out, tuple(rest))
+        made.note_writes(("x", to_layer(call.x, plan.recipe.layout), values["x"]), *_passed(plan, call, values))
+        return made
+
+    def _template(self, d: int, settings: LayerSettings) -> Any:
+        key = d, self.plan.raw(settings)
+        if key not in self._templates:
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            self._templates[key] = self._make(d, settings)
+        return self._templates[key]
+
+    def _make(self, d: int, settings: LayerSettings) -> Any:
+        plan = self.plan
+        with quiet(), guarded(plan.name):
+            instance = plan.recipe.make(d, plan.raw(settings))
+        return _warmed(plan, instance, d, settings) if plan.warm else instance
+
+
+def _warmed(plan: Plan, instance: Any, d: int, settings: LayerSettings) -> Any:
+    """After a first pass that leaves the statistics where they start: in test mode, or keeping all of them."""
+    x = np.linspace(-1.0, 1.0, 8 * d).reshape(8, d) ** 3
+    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": 0.0 if plan.takes_share else 1.0}
+    if plan.switch.kind != "none":
+        trial = clone(instance, {})
+        try:
+            _run(plan, trial, values, Mode.TEST)
+        except LayerRaised:
+            trial = None
+        if trial is not None:
+            return trial
+    held = [(path, value) for path, value in leaves(instance) if is_number_of(path, value, "momentum")]
+    for path, _ in held:
+        put(instance, path, values["momentum"])
+    _run(plan, instance, values, Mode.TRAIN)
+    for path, value in held:
+        put(instance, path, value)
+    return instance
+
+
+def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
+    """Sets everything that lives in the instance; returns what is given to the forward method."""
+    slots, settings = plan.slots, call.settings
+    with guarded(plan.name):
+        for role, value in (("gamma", call.gamma), ("beta", call.beta)):
+            if role in slots:
+                slots[role].write(instance, value.copy())
+        if call.running is not None and "mean" in slots and "var" in slots:
+            _start(slots["mean"], instance, call.running.mean)
+            _start(slots["var"], instance, call.running.var)
+    numbers = {"eps": settings.eps, "momentum": plan.momentum(settings)}
+    for role, number in numbers.items():
+        if role in slots:
+            _put(instance, slots[role], number)
+    given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
+    return given | numbers
+
+
+def _start(slot: Slot, instance: Any, values: Array) -> None:
+    if slot.pattern is not None:
+        slot.write(instance, values.copy())
+
+
+def _put(instance: Any, slot: Slot, number: float) -> None:
+    for path in slot.paths:
+        try:
+            put(instance, path, number)
+        except NOWHERE:
+            continue
+
+
+def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
+    switch, training = plan.switch, mode is Mode.TRAIN
+    setting = switch.train if training else switch.test
+    name = setting if switch.kind == "pair" else plan.forward
+    with quiet(), guarded(f"{plan.name}.{name}"):
+        if switch.kind == "attribute":
+            setattr(instance, switch.name, setting)
+        elif switch.kind == "methods" and setting:
+            getattr(instance, setting)()
+        if switch.kind == "pair" and not training:
+            return getattr(instance, name)(values["x"])
+        return plan.forward_arguments.call(getattr(instance, name), values | {"switch": setting}, "x")
+
+
+def _output(plan: Plan, instance: Any, result: Any) -> Any:
+    """Some keep it in an attribute and return nothing."""
+    found = attribute(instance, OUTPUTS) if result is None else result
+    if found is None:
+        raise NotImplementedByLayer(f"{plan.name}.{plan.forward} returns None")
+    return found
+
+
+def _cast_statistics(plan: Plan, instance: Any, dtype: np.dtype[Any]) -> None:
+    """What a constructor made in double precision must not widen a pass in single."""
+    for role in ("mean", "var"):
+        value = plan.slots[role].read(instance) if role in plan.slots else None
+        if isinstance(value, np.ndarray) and value.dtype != dtype:
+            for path in plan.slots[role].paths:
+                put(instance, path, value.astype(dtype))
+
+
+def _passed(plan: Plan, call: Call, values: dict[str, Any]) -> list[tuple[str, Array, Array]]:
+    asked = (("gamma", call.gamma), ("beta", call.beta))
+    return [(role, value, values[role]) for role, value in asked if plan.forward_arguments.has(role)]
+
+
+def _same(before: Array, after: Array) -> bool:
+    return np.array_equal(before, after) or np.array_equal(before, after, equal_nan=True)
+
+
+def _unpacked(cache: tuple[Any, ...]) -> Any:
+    return cache[0] if len(cache) == 1 else cache

@@ -1,0 +1,50 @@
+"""By which conventions a class of the user's is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from bncheck.layers.conventions import Path
+from bncheck.layers.instances import Slot
+from bncheck.layers.methods import Arguments, Switch
+from bncheck.layers.recipes import Raw, Recipe
+from bncheck.settings import LayerSettings
+
+UNKNOWN: Final = Arguments(())
+RATE: Final = 64.0
+"""A large learning rate, so that old - new gives the gradient back to the last digit."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """By which conventions a class is used."""
+
+    recipe: Recipe
+    forward: str
+    forward_arguments: Arguments
+    switch: Switch
+    backward: str | None = None
+    backward_arguments: Arguments = UNKNOWN
+    slots: dict[str, Slot] = field(default_factory=dict)
+    steps: bool = False
+    """The gradients show only in the step that backward takes."""
+    rates: tuple[Path, ...] = ()
+    """Where the learning rates of that step stand."""
+    warm: bool = False
+    """Makes its parameters during the first forward pass, whatever was set before."""
+    takes_share: bool = False
+    """Its momentum is the share taken."""
+
+    @property
+    def name(self) -> str:
+        return self.recipe.kind.__name__
+
+    def momentum(self, settings: LayerSettings) -> float:
+        return 1 - settings.momentum if self.takes_share else settings.momentum
+
+    def raw(self, settings: LayerSettings) -> Raw:
+        return Raw(settings.eps, self.momentum(settings))
+
+    def takes(self, role: str) -> bool:
+        return self.recipe.takes(role) or self.forward_arguments.has(role) or role in self.slots

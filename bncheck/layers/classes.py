@@ -1,0 +1,177 @@
+"""Finds the classes of a user's file that are layers, and recognises by trial how each is used."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.errors import LayerRaised
+from bncheck.layers import methods
+from bncheck.layers.class_layer import ClassLayer, ClassPass
+from bncheck.layers.class_plan import Plan
+from bncheck.layers.class_traits import D, batch, settle
+from bncheck.layers.conventions import is_exactly_layer, role_of, speaks_of_layer
+from bncheck.layers.instances import Slot, find_slots, is_number_of, leaves
+from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.methods import NO_SWITCH, ClassText
+from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.recipes import LAYOUTS, ROWS, Raw, Recipe
+from bncheck.settings import LayerSettings
+
+_FRAMEWORKS = ("torch", "jax", "flax", "equinox", "tensorflow", "keras", "unittest", "haiku", "mxnet", "chainer")
+_ALIKE = 0.9999
+
+
+def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[ClassLayer]:
+    """The layers among the classes of a file, in source order; ``wanted`` picks one by name."""
+    kinds = {name: value for name, value in names.items() if isinstance(value, type) and _is_open(value, tree)}
+    if wanted is not None:
+        chosen = [kinds[wanted]] if wanted in kinds and methods.forward_of(kinds[wanted]) else []
+    else:
+        chosen = _candidates(kinds)
+    tried = [(kind, _recognise(kind, methods.read_text(tree, kind), Path(path).name)) for kind in chosen]
+    good = [(kind, found) for kind, found in tried if found.works]
+    if wanted is None and good:
+        tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]
+    return [found.layer for _, found in tried]
+
+
+def _is_open(kind: type, tree: ast.Module) -> bool:
+    """Whether its code is NumPy's and not a framework's."""
+    if any(base.__module__.partition(".")[0] in _FRAMEWORKS for base in kind.__mro__):
+        return False
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    used = {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return not used & {"torch", "jnp", "jax", "tf"}
+
+
+def _candidates(kinds: dict[str, type]) -> list[type]:
+    layers = [kind for kind in kinds.values() if methods.forward_of(kind)]
+    named = [kind for kind in layers if speaks_of_layer(kind.__name__, kind.__doc__)]
+    if named:
+        return list(dict.fromkeys(named))
+    both = [kind for kind in layers if methods.backward_of(kind) and _has_parameters(kind)]
+    return both if len(both) == 1 else []
+
+
+def _has_parameters(kind: type) -> bool:
+    made = {
+        name for function in vars(kind).values() if hasattr(function, "__code__") for name in function.__code__.co_names
+    }
+    return {"gamma", "beta"} <= {found.role for name in made if (found := role_of(name))}
+
+
+def _must_work(kind: type, others: list[type]) -> bool:
+    """An abstract base or a network of such layers may fail beside a layer that works; a layer may not."""
+    is_base = any(other is not kind and issubclass(other, kind) for other in others)
+    return not is_base and is_exactly_layer(kind.__name__)
+
+
+class _Found(NamedTuple):
+    layer: ClassLayer
+    works: bool
+
+
+class _Trial(NamedTuple):
+    plan: Plan
+    score: int
+    """2: every column of the output is its own column, moved and scaled; 1: the shape is right; 0: it raised."""
+
+
+def _recognise(kind: type, text: ClassText, file: str) -> _Found:
+    best: _Trial | None = None
+    for recipe in _recipes(kind, text):
+        tried = _try(recipe)
+        if tried and (best is None or tried.score > best.score):
+            best = tried
+        if best and best.score == 2:
+            break
+    if best is None:
+        plan = Plan(Recipe(kind, text, ROWS), str(methods.forward_of(kind)), methods.Arguments(()), NO_SWITCH)
+        best = _Trial(plan, 0)
+    layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
+    return _Found(settle(layer, file), best.score > 0)
+
+
+def _recipes(kind: type, text: ClassText) -> Iterator[Recipe]:
+    for layout in LAYOUTS:
+        yield from Recipe(kind, text, layout).alternatives()
+
+
+def _try(recipe: Recipe) -> _Trial | None:
+    """None where no instance could be made."""
+    try:
+        with quiet(), guarded(recipe.kind.__name__):
+            instance = recipe.make(D, Raw())
+    except LayerRaised:
+        return None
+    plan = _plan(recipe, instance)
+    x = batch(recipe.layout)
+    try:
+        call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings())
+        made = ClassLayer("", plan, Traits()).forward(call, instance)
+    except LayerRaised:
+        return _Trial(replace(plan, slots=_slots(plan, instance, instance)), 0)
+    plan = replace(plan, slots=_slots(plan, instance, made.instance))
+    return _Trial(_with_gradients(replace(made, plan=plan), instance), _score(made, x))
+
+
+def _plan(recipe: Recipe, instance: Any) -> Plan:
+    forward, backward = str(methods.forward_of(recipe.kind)), methods.backward_of(recipe.kind)
+    switch = methods.find_switch(instance, forward, recipe.text)
+    given = methods.forward_arguments(getattr(instance, forward), switch)
+    back = methods.backward_arguments(getattr(instance, backward)) if backward else methods.Arguments(())
+    return Plan(recipe, forward, given, switch, backward, back)
+
+
+def _slots(plan: Plan, before: Any, after: Any) -> dict[str, Slot]:
+    """Without the numbers that the constructor or the forward pass is given anyway."""
+    slots = class_numbers(type(after), plan.recipe.text) | find_slots(before, after, D)
+    given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
+    return {role: slot for role, slot in slots.items() if role not in given}
+
+
+def class_numbers(kind: type, text: ClassText) -> dict[str, Slot]:
+    """eps and momentum as attributes of the class, which an attribute of the instance hides."""
+    found = {}
+    for name in sorted(text.attributes):
+        meant = role_of(name)
+        if meant and meant.role in ("eps", "momentum") and isinstance(getattr(kind, name, None), float):
+            found[meant.role] = Slot((((".", name),),), None)
+    return found
+
+
+def _score(made: ClassPass, x: Array) -> int:
+    out = made.out
+    if out.shape != x.shape or out.dtype.kind != "f":
+        return 0
+    gamma = made.plan.slots.get("gamma")
+    if gamma and gamma.pattern is None and isinstance(gamma.read(made.instance), np.ndarray):
+        return 1
+    with np.errstate(all="ignore"):
+        likeness = [abs(np.corrcoef(out[:, j], x[:, j])[0, 1]) for j in range(x.shape[1])]
+    return 2 if min(likeness) > _ALIKE else 1
+
+
+def _with_gradients(made: ClassPass, before: Any) -> Plan:
+    plan = made.plan
+    dout = np.random.default_rng(8).normal(size=made.call.x.shape)
+    try:
+        found, result = made.run_backward(dout)
+    except LayerRaised:
+        return plan
+    later = find_slots(before, found.instance, D)
+    slots = plan.slots | {role: later[role] for role in ("dgamma", "dbeta") if role in later}
+    plan = replace(plan, slots=slots)
+    found = replace(found, plan=plan)
+    if found.parts(result).get("dgamma") is not None or "gamma" not in slots:
+        return plan
+    stepped = not np.array_equal(found.old["gamma"], slots["gamma"].read(found.instance))
+    rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
+    return replace(plan, steps=stepped, rates=tuple(rates))

@@ -1,0 +1,272 @@
+"""A forward and a backward function of the user's, in NumPy, as a layer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients, Statistics
+from bncheck.errors import NotImplementedByLayer
+from bncheck.layers import binding as by
+from bncheck.layers.binding import Binding, Values
+from bncheck.layers.function_pairs import Pair
+from bncheck.layers.function_source import Source
+from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.protocol import Call, Traits
+from bncheck.vocabulary import Mode
+
+
+class Layout(NamedTuple):
+    """How (N, M) and (M,) look to the user's functions."""
+
+    name: str
+    inwards: Callable[[Array], Array]
+    """A copy, always."""
+    outwards: Callable[[Array, int], Array]
+    parameter: Callable[[Array], Array]
+
+
+@functools.lru_cache(maxsize=256)
+def image(n: int) -> tuple[int, int, int]:
+    """n as a product of three, all above 1 if that can be, and as equal as can be."""
+    sides = [d for d in range(1, n + 1) if n % d == 0]
+    thirds = [(n // (h * w), h, w) for h in sides for w in sides if h <= w and n % (h * w) == 0]
+    return max(thirds, key=lambda s: (s[1] > 1 and s[2] > 1, s[0] > 1, -max(s)))
+
+
+def _channels(x: Array, place: int) -> Array:
+    made = x.reshape(*image(len(x)), x.shape[1])
+    return np.array(np.moveaxis(made, -1, place), order="C")
+
+
+def _from_channels(a: Array, n: int, place: int) -> Array:
+    return np.moveaxis(a, place, -1).reshape(n, -1)
+
+
+def _copy(a: Array) -> Array:
+    return a.copy()
+
+
+def _row(a: Array) -> Array:
+    return a.reshape(1, -1).copy()
+
+
+ROWS = Layout("", _copy, lambda a, _: a, _copy)
+NCHW = Layout("(N, C, H, W)", lambda x: _channels(x, 1), lambda a, n: _from_channels(a, n, 1), _copy)
+NHWC = Layout("(N, H, W, C)", lambda x: _channels(x, 3), lambda a, n: _from_channels(a, n, 3), _copy)
+FIRST = Layout("features first", lambda x: x.T.copy(), lambda a, _: a.T, lambda v: v.reshape(-1, 1).copy())
+FLAT = (ROWS, ROWS._replace(parameter=_row), FIRST, FIRST._replace(parameter=_copy))
+IMAGES = (
+    NCHW,
+    NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()),
+    NHWC,
+    NHWC._replace(parameter=lambda v: v.reshape(1, 1, 1, -1).copy()),
+)
+
+
+class State(NamedTuple):
+    """What goes on from pass to pass: dicts of settings as the function left them, and running statistics."""
+
+    dicts: dict[str, dict[str, Any]]
+    running: Statistics | None
+
+
+@dataclass
+class FunctionPass:
+    layer: FunctionLayer
+    call: Call
+    values: Values
+    passed: Values
+    items: by.Items
+    dout: tuple[Array, Array] | None = None
+    shapes: tuple[tuple[int, ...], ...] = ()
+    """Of dx, dgamma and dbeta, as the last backward pass returned them."""
+
+    @functools.cached_property
+    def out(self) -> Array:
+        found = self.layer.find_out(self.items, self.values["x"].shape)
+        if found is None:
+            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns None")
+        return self.layer.rows(found, self.call.x.shape)
+
+    @property
+    def state(self) -> State:
+        dicts = {key: value for key, value in self.passed.items() if isinstance(value, dict)}
+        return State(dicts, self.running())
+
+    def running(self) -> Statistics | None:
+        found = [self._statistic(role) for role in by.START]
+        mean, var = (None if one is None else vector(one, self.call.x.shape[1]) for one in found)
+        return None if mean is None or var is None else Statistics(mean, var)
+
+    def _statistic(self, role: str) -> Any:
+        taken = role in self.layer.binding.named
+        ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
+        ours.sort(key=lambda one: not by.is_kept(one[0]))
+        if taken and ours:
+            return ours[0][1]
+        dicts = [value for value in self.passed.values() if isinstance(value, dict)]
+        for made in dicts + [item for _, item in self.items if isinstance(item, dict)]:
+            for key, value in made.items():
+                known = isinstance(key, str) and by.role_of(key) == role
+                if known and value is not None and (by.is_kept(key) or any(made is one for one in dicts)):
+                    return value
+        for slot in self.layer.binding.slots:
+            value = self.passed.get(slot.name)
+            if value is not None and role in (slot.role, *slot.parts):
+                return value[slot.parts.index(role)] if slot.parts else value
+        return None
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The arguments that the functions have written into; running statistics are theirs to update."""
+        found = []
+        for role in ("x", "gamma", "beta"):
+            original = getattr(self.call, role)
+            inwards = self.layer.layout.inwards if role == "x" else self.layer.layout.parameter
+            if not np.array_equal(self.values[role], inwards(original), equal_nan=True):
+                found.append(role)
+        if self.dout is not None and not np.array_equal(*self.dout, equal_nan=True):
+            found.append("dout")
+        return tuple(found)
+
+    def backward(self, dout: Array) -> Gradients:
+        return self.layer.gradients(self, self.returned(dout))
+
+    def returned(self, dout: Array) -> Any:
+        """What the backward function itself returns."""
+        layer = self.layer
+        if layer.pair.backward is None:
+            raise NotImplementedByLayer(f"{layer.name} has no backward pass")
+        given = layer.layout.inwards(dout)
+        self.dout = given, given.copy()
+        args, named = layer.plan(self, given)
+        if self.call.settings.mode is Mode.TEST and any(one is None for one in (*args, *named.values())):
+            raise NotImplementedByLayer(f"{layer.name}: test mode leaves nothing for a backward pass")
+        if not layer.repeats:
+            args, named = _fresh((args, named), given)
+        with quiet(), guarded(layer.pair.backward_name):
+            return layer.pair.backward(*args, **named)
+
+
+def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], Values]:
+    try:
+        return deepcopy(arguments, {id(but): but})
+    except Exception:  # a cache may hold what cannot be copied; then the second pass is as good as the first
+        return arguments
+
+
+def vector(value: Any, d: int) -> Array:
+    """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
+    array = np.asarray(value)
+    return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
+
+
+def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
+    """The results one by one; dicts of gradients and nested lists are laid flat."""
+    if isinstance(result, dict):
+        return [(str(key), value) for key, value in result.items()]
+    if not isinstance(result, tuple | list):
+        return list(zip(names(1), [result], strict=False))
+    laid = list[Any]()
+    for one in result:
+        laid += one if isinstance(one, tuple | list) else [one]
+    return list(zip(names(len(laid)), laid, strict=True))
+
+
+UNKNOWN = Traits()
+
+
+@dataclass(frozen=True)
+class FunctionLayer:
+    name: str
+    pair: Pair
+    source: Source
+    binding: Binding
+    layout: Layout = ROWS
+    plan: Callable[[FunctionPass, Array], tuple[list[Any], Values]] = field(default=lambda *_: ([], {}))
+    order: tuple[int | None, ...] = (0, 1, 2)
+    takes_share: bool = False
+    """momentum is the share taken of the new, as in PyTorch."""
+    repeats: bool = True
+    """A second backward pass from one cache gives the same."""
+    fixed: bool = False
+    """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
+    inference: Binding | None = None
+    traits: Traits = UNKNOWN
+
+    def forward(self, call: Call, state: object = None) -> FunctionPass:
+        values = self._values(call, state if isinstance(state, State) else State({}, None))
+        test = self.inference is not None and call.settings.mode is Mode.TEST
+        binding = self.inference if test and self.inference else self.binding
+        function = self.pair.inference if test else self.pair.forward
+        args, named, passed = binding.arguments(values)
+        with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
+            assert function is not None
+            result = function(*args, **named)
+        made = FunctionPass(self, call, values, passed, self._items(result))
+        _ = made.out
+        return made
+
+    def _values(self, call: Call, state: State) -> Values:
+        settings, parameter = call.settings, self.layout.parameter
+        test = settings.mode is Mode.TEST
+        running = None if self.fixed and not test else call.running or state.running
+        return {
+            "x": self.layout.inwards(call.x),
+            "gamma": parameter(call.gamma),
+            "beta": parameter(call.beta),
+            "eps": settings.eps,
+            "momentum": 1 - settings.momentum if self.takes_share else settings.momentum,
+            "mode": self.binding.words[test],
+            "train": not test,
+            "test": test,
+            "mean": parameter(running.mean) if running else None,
+            "var": parameter(running.var) if running else None,
+            "zeros": parameter(np.zeros_like(call.gamma)),
+            "ones": parameter(np.ones_like(call.gamma)),
+            "none": None,
+            "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
+        }
+
+    def _items(self, result: Any) -> by.Items:
+        if isinstance(result, dict):
+            return list(result.items())
+        results = list(result) if isinstance(result, tuple | list) else [result]
+        return list(zip(self._names(self.pair.forward_name, len(results)), results, strict=True))
+
+    @functools.cached_property
+    def _names(self) -> Callable[[str, int], list[str]]:
+        return functools.lru_cache(self.source.returned)
+
+    def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
+        fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
+        fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
+        arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
+        return fits[0][1] if fits else next(iter(arrays), None)
+
+    def rows(self, found: Any, shape: tuple[int, ...]) -> Array:
+        """Back to (N, M), unless the shape is none that could be brought there."""
+        array = np.asarray(found)
+        expected = self.layout.inwards(np.empty(shape, bool)).shape if self.layout.name else shape
+        return self.layout.outwards(array, shape[0]) if array.shape == expected else array
+
+    def results(self, result: Any) -> by.Items:
+        """What a backward pass returned, by name."""
+        return flat(result, lambda count: self._names(self.pair.backward_name, count))
+
+    def gradients(self, made: FunctionPass, result: Any) -> Gradients:
+        items = self.results(result)
+        found: list[Any] = [items[i][1] if i is not None and i < len(items) else None for i in self.order]
+        missing = [name for name, one in zip(Gradients._fields, found, strict=True) if one is None]
+        if missing:
+            raise NotImplementedByLayer(f"{self.pair.backward_name} returns no {', '.join(missing)}")
+        made.shapes = tuple(np.shape(one) for one in found)
+        d = made.call.x.shape[1]
+        return Gradients(self.rows(found[0], made.call.x.shape), vector(found[1], d), vector(found[2], d))

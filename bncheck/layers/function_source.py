@@ -1,0 +1,119 @@
+"""What can be read in the code of a file's functions, without running them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
+
+
+class Uses(NamedTuple):
+    """What a function does with one of its parameters."""
+
+    keys: dict[str, Any]
+    """The keys it is asked for, as a dict, with the defaults that are written out."""
+    parts: tuple[str, ...]
+    """The names it is unpacked to."""
+
+
+class Source:
+    """The functions of a file, as they are written."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        self.functions = {node.name: node for node in nodes}
+
+    def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
+        """Helpers that the parameter is handed on to are followed."""
+        node, keys, parts = self.functions.get(function), dict[str, Any](), tuple[str, ...]()
+        for inner in ast.walk(node) if node else ():
+            keys.update(_keys(inner, parameter))
+            if isinstance(inner, ast.Assign) and _named(inner.value, parameter):
+                target = inner.targets[0]
+                parts = tuple(map(name_of, target.elts)) if isinstance(target, ast.Tuple | ast.List) else parts
+            if isinstance(inner, ast.Call) and depth:
+                for callee, theirs in self._handed_on(inner, parameter):
+                    keys = {**self.uses(callee, theirs, depth - 1).keys, **keys}
+        return Uses(keys, parts)
+
+    def _handed_on(self, call: ast.Call, parameter: str) -> Iterator[tuple[str, str]]:
+        callee = self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if callee is not None:
+            names = [argument.arg for argument in (*callee.args.posonlyargs, *callee.args.args)]
+            given = [*zip(names, call.args, strict=False), *((word.arg, word.value) for word in call.keywords)]
+            yield from ((callee.name, name) for name, value in given if name and _named(value, parameter))
+
+    def words(self, function: str, depth: int = 2) -> list[str]:
+        """The strings that anything is compared with."""
+        node, found = self.functions.get(function), list[str]()
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Compare):
+                constants = [n.value for n in ast.walk(inner) if isinstance(n, ast.Constant)]
+                found += [constant for constant in constants if isinstance(constant, str)]
+            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and depth:
+                found += self.words(inner.func.id, depth - 1)
+        return found
+
+    def parameters(self, function: str) -> list[str]:
+        node = self.functions.get(function)
+        return [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)] if node else []
+
+    def returned(self, function: str, count: int, depth: int = 2) -> list[str]:
+        """The names of ``count`` results, nested ones laid flat where that makes the count."""
+        best = [""] * count
+        node = self.functions.get(function)
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Return) and inner.value is not None:
+                names = _whole(inner.value, count) or self._flat(inner.value, node, count, depth)
+                if len(names) == count and names.count("") < best.count(""):
+                    best = names
+        return best
+
+    def _flat(self, value: ast.expr, node: ast.AST | None, count: int, depth: int) -> list[str]:
+        if isinstance(value, ast.Tuple | ast.List):
+            return [name for element in value.elts for name in self._flat(element, None, 1, 0)]
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and depth and count > 1:
+            return self.returned(value.func.id, count, depth - 1)
+        if isinstance(value, ast.Name) and node is not None and depth:
+            made = [n.value for n in ast.walk(node) if isinstance(n, ast.Assign) and _named(n.targets[0], value.id)]
+            if made and isinstance(made[-1], ast.Tuple | ast.List):
+                return self._flat(made[-1], None, count, 0)
+        return [name_of(value)]
+
+
+def _whole(value: ast.expr, count: int) -> list[str]:
+    if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == count:
+        return list(map(name_of, value.elts))
+    return []
+
+
+def _named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _keys(node: ast.AST, parameter: str) -> Iterator[tuple[str, Any]]:
+    """The key that this very node asks of the parameter, and the default beside it."""
+    if isinstance(node, ast.Subscript) and _named(node.value, parameter) and isinstance(node.slice, ast.Constant):
+        if isinstance(node.slice.value, str) and isinstance(node.ctx, ast.Load | ast.Store):
+            yield node.slice.value, None
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _named(node.func.value, parameter):
+        constants = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+        if node.func.attr in ("get", "setdefault", "pop") and constants and isinstance(constants[0], str):
+            yield constants[0], constants[1] if len(constants) > 1 else None
+
+
+def name_of(node: ast.AST) -> str:
+    """The name of a value, through whatever only changes its shape."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+        return node.slice.value
+    if isinstance(node, ast.Attribute):
+        return name_of(node.value) if node.attr == "T" else node.attr
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in RESHAPING.split():
+        inner = node.func.value
+        library = isinstance(inner, ast.Name) and inner.id in ("np", "numpy")
+        return name_of(node.args[0]) if library and node.args else name_of(inner)
+    return ""

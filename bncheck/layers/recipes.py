@@ -1,0 +1,196 @@
+"""How instances of a user's class are made, and how a batch is laid out for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.layers import conventions as names
+from bncheck.layers.conventions import flat, role_of
+from bncheck.layers.instances import Recorder
+from bncheck.layers.methods import ClassText, find_method, method_names, parameters, required
+
+LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
+ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
+
+_SHAPES: Final[dict[str, list[tuple[int | None, ...]]]] = {
+    ROWS: [(-1,), (None, -1), (1, -1)],
+    CHANNELS_FIRST: [(-1,), (None, -1, None, None), (-1, None, None)],
+    CHANNELS_LAST: [(-1,), (None, None, None, -1), (None, None, -1)],
+    COLUMNS: [(-1, 1), (-1, None), (-1,)],
+}
+_GAMMAS: Final[dict[str, list[tuple[int, ...]]]] = {
+    ROWS: [(-1,), (1, -1), (-1, 1)],
+    CHANNELS_FIRST: [(1, -1, 1, 1), (-1,), (-1, 1, 1)],
+    CHANNELS_LAST: [(-1,), (1, 1, 1, -1), (1, -1)],
+    COLUMNS: [(-1, 1), (-1,), (1, -1)],
+}
+FORMS: Final = 3
+_ANY_LENGTH: Final = 4
+
+
+def spatial(n: int) -> tuple[int, int, int]:
+    """(images, H, W) for N rows: more than one pixel an image wherever N allows it, and at least two images."""
+    pixels = min(
+        (p for p in range(1, n + 1) if n % p == 0 and (n // p > 1 or p == 1)), key=lambda p: abs(p - n ** (2 / 3))
+    )
+    height = next(h for h in range(1, pixels + 1) if pixels % h == 0 and h * h >= pixels)
+    return n // pixels, height, pixels // height
+
+
+def to_layer(x: Array, layout: str) -> Array:
+    """A copy of (N, M), as the layer takes it."""
+    if layout == ROWS:
+        return x.copy()
+    if layout == COLUMNS:
+        return x.T.copy()
+    images = x.reshape(*spatial(len(x)), x.shape[1])
+    return images.transpose(0, 3, 1, 2).copy() if layout == CHANNELS_FIRST else images.copy()
+
+
+def from_layer(y: Any, layout: str, shape: tuple[int, ...]) -> Array:
+    """A copy, (N, M) again; as it is where its shape is another."""
+    y = np.asarray(y)
+    n, m = shape
+    images = spatial(n)
+    if layout == COLUMNS and y.shape == (m, n):
+        return y.T.copy()
+    if layout == CHANNELS_FIRST and y.shape == (images[0], m, *images[1:]):
+        return y.transpose(0, 2, 3, 1).reshape(n, m).copy()
+    if layout == CHANNELS_LAST and y.shape == (*images, m):
+        return y.reshape(n, m).copy()
+    return y.copy()
+
+
+def to_columns(value: Any, m: int) -> Array:
+    """A gradient or statistic as (M,); anything else is handed on as it is, for the contract check to name."""
+    value = np.asarray(value)
+    return value.reshape(m).copy() if value.size == m and (value.ndim == 0 or m in value.shape) else value.copy()
+
+
+def statistic(value: Any, layout: str, m: int) -> Array:
+    """A running statistic as (M,): a scalar holds for every column, and the pixels of a channel are averaged."""
+    value = np.asarray(value)
+    if value.size == 1:
+        return np.full(m, value.reshape(()))
+    axis = value.ndim - 1 if layout == CHANNELS_LAST else value.ndim - 3
+    if layout in (CHANNELS_FIRST, CHANNELS_LAST) and value.size > m and axis >= 0 and value.shape[axis] == m:
+        return np.asarray(value.mean(axis=tuple(i for i in range(value.ndim) if i != axis)))
+    return to_columns(value, m)
+
+
+class Raw(NamedTuple):
+    """What the constructor is given; None leaves its default.  ``momentum`` is as the class takes it."""
+
+    eps: float | None = None
+    momentum: float | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of making instances: constructor arguments by role, then the methods that prepare them."""
+
+    kind: type
+    text: ClassText
+    layout: str
+    form: int = 0
+    sized: bool = True
+    """Sizes that have a default are given all the same."""
+    prepared: bool = True
+
+    def make(self, d: int, raw: Raw) -> Any:
+        """Runs the user's code: to be called within ``guarded``."""
+        instance = self.kind(**self._arguments(parameters(self.kind), d, raw))
+        if self.prepared:
+            self._prepare(instance, d, raw)
+        return instance
+
+    def takes(self, role: str) -> bool:
+        return any(_role(p.name) == role for p in parameters(self.kind))
+
+    def default(self, role: str) -> Any:
+        found = [p.default for p in parameters(self.kind) if _role(p.name) == role and not required(p)]
+        return found[0] if found else None
+
+    def alternatives(self) -> list[Recipe]:
+        """The other ways that this class leaves open, the likelier first."""
+        optional = any(_role(p.name) == "size" and not required(p) for p in parameters(self.kind))
+        prepares = bool(_preparations(self.kind))
+        return [
+            Recipe(self.kind, self.text, self.layout, form, sized, prepared)
+            for sized in ((True, False) if optional else (True,))
+            for prepared in ((True, False) if prepares else (True,))
+            for form in range(FORMS)
+        ]
+
+    def _shape(self, d: int) -> tuple[int, ...]:
+        images = dict(enumerate((_ANY_LENGTH, 5, 2)))
+        given = _SHAPES[self.layout][self.form]
+        return tuple(d if n == -1 else n or images.get(i, _ANY_LENGTH) for i, n in enumerate(given))
+
+    def _arguments(self, wanted: list[Any], d: int, raw: Raw) -> dict[str, Any]:
+        values = {p.name: self._value(p, d, raw) for p in wanted}
+        return {name: value for name, value in values.items() if value is not _SKIP}
+
+    def _value(self, parameter: Any, d: int, raw: Raw) -> Any:
+        role, needed = _role(parameter.name), required(parameter)
+        if role in ("eps", "momentum"):
+            given = raw.eps if role == "eps" else raw.momentum
+            usual = (1e-5 if role == "eps" else 0.9) if needed else _SKIP
+            return usual if given is None else given
+        if role == "size" and (needed or (self.sized and isinstance(parameter.default, (int, type(None))))):
+            return (d,) if needed and self.form == 2 and not self.text.functions else d
+        return self._needed(parameter.name, role, d) if needed else _SKIP
+
+    def _needed(self, name: str, role: str, d: int) -> Any:
+        shape = tuple(d if n == -1 else n for n in _GAMMAS[self.layout][self.form])
+        values: dict[str, Any] = {
+            "shape": self._shape(d),
+            "gamma": np.ones(shape),
+            "beta": np.zeros(shape),
+            "mean": np.zeros(shape),
+            "var": np.ones(shape),
+            "optimizer": Recorder(),
+            "lr": 0.01,
+            "flag": True,
+            "inverted": False,
+            "mode": "train",
+            "x": np.zeros((d, d)),
+        }
+        if role in values:
+            return values[role]
+        if "init" in flat(name):
+            return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
+        return (d, None, (d,))[self.form]
+
+    def _prepare(self, instance: Any, d: int, raw: Raw) -> None:
+        self._set_shape(instance, d)
+        for name in _preparations(self.kind):
+            method = getattr(instance, name)
+            method(**self._arguments(parameters(method), d, raw))
+
+    def _set_shape(self, instance: Any, d: int) -> None:
+        setter = find_method(self.kind, names.SHAPE_SETTERS)
+        if setter:
+            getattr(instance, setter)(self._shape(d))
+            return
+        # A missing base class would have kept it.
+        for name in self.text.attributes:
+            if _role(name) == "shape" and flat(name) != "shape" and not hasattr(instance, name):
+                setattr(instance, name, self._shape(d))
+
+
+_SKIP: Final = object()
+
+
+def _role(name: str) -> str:
+    found = role_of(name)
+    return found.role if found else ""
+
+
+def _preparations(kind: type) -> list[str]:
+    public = [name for name in method_names(kind) if not name.startswith("_") and flat(name) in names.PREPARATIONS]
+    return sorted(public, key=lambda name: names.PREPARATIONS.index(flat(name)))

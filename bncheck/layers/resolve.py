@@ -1,0 +1,89 @@
+"""From what the user names to layers that can be called."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from typing import Any, NamedTuple
+
+from bncheck.errors import BadInput
+from bncheck.layers import classes, functions
+from bncheck.layers.loading import load
+from bncheck.layers.protocol import Layer
+
+_GLUE = """write a glue file of ten lines and name that:
+    from {module} import ...
+    def batchnorm_forward(x, gamma, beta, bn_param):
+        # bn_param: mode "train" or "test", eps, momentum (share kept), running_mean, running_var (update these)
+        return out, cache
+    def batchnorm_backward(dout, cache):
+        return dx, dgamma, dbeta"""
+
+
+class Resolved(NamedTuple):
+    layers: tuple[Layer, ...]
+    notes: tuple[str, ...]
+    """For standard error: what had to be lifted or stubbed."""
+
+
+def resolve(target: str, isolate: bool = False) -> Resolved:
+    """The layers in ``file.py``, ``file.py:name``, ``package.module:Name``; raises BadInput where there are none."""
+    loaded = load(target, isolate)
+    found: list[Layer] = []
+    for finder in _finders():
+        found += finder(loaded.names, loaded.tree, loaded.path, loaded.wanted)
+    if not found:
+        names = ", ".join(loaded.names) or "nothing"
+        what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
+        module = loaded.path.rsplit("/", 1)[-1].removesuffix(".py")
+        raise BadInput(f"{loaded.path}: {what}; it defines {names}; {_GLUE.format(module=module)}")
+    return Resolved(tuple(found), loaded.notes)
+
+
+def of(thing: Any) -> Layer:
+    """The layer that a live object is: a Layer already, a class, an instance, a module, or (forward, backward)."""
+    if hasattr(thing, "forward") and hasattr(thing, "traits") and hasattr(thing, "name"):
+        return thing  # type: ignore[no-any-return]
+    name = getattr(thing, "__name__", type(thing).__name__)
+    if isinstance(thing, str):
+        return resolve(thing).layers[0]
+    for framework in _frameworks():
+        layer: Layer | None = framework.of(thing, name)
+        if layer is not None:
+            return layer
+    pair = thing if isinstance(thing, tuple) else (thing,)
+    names = {getattr(part, "__name__", f"part{i}"): part for i, part in enumerate(pair)}
+    tree = _tree_of(pair)
+    found: list[Layer] = [*functions.find(names, tree, name, None), *classes.find(names, tree, name, None)]
+    if not found:
+        raise BadInput(f"{name} is not recognised as a batch-normalization layer")
+    return found[0]
+
+
+def _tree_of(parts: tuple[Any, ...]) -> ast.Module:
+    source = []
+    for part in parts:
+        try:
+            source.append(textwrap.dedent(inspect.getsource(part)))
+        except (OSError, TypeError):
+            continue
+    return ast.parse("\n".join(source))
+
+
+def _frameworks() -> list[Any]:
+    found: list[Any] = []
+    if "torch" in sys.modules:
+        from bncheck.layers import torch_layers
+
+        found.append(torch_layers)
+    if "jax" in sys.modules:
+        from bncheck.layers import jax_layers
+
+        found.append(jax_layers)
+    return found
+
+
+def _finders() -> list[Any]:
+    return [*(framework.find for framework in _frameworks()), functions.find, classes.find]

@@ -1,0 +1,130 @@
+"""Layers as people write them: each with the verdict and the codes that it must get."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bncheck.batch import generate
+from bncheck.checks.suite import SECTIONS, check_layer
+from bncheck.cli import run
+from bncheck.cli.exits import Exit
+from bncheck.errors import BadInput
+from bncheck.layers.reference import Reference
+from bncheck.layers.resolve import resolve
+from bncheck.vocabulary import Severity, Verdict
+from tests.wrong import DX, PARAMETERS, Mistake, WrongLayer
+
+LAYERS = Path(__file__).parent / "layers"
+MANIFEST: list[dict[str, Any]] = json.loads((LAYERS / "manifest.json").read_text())
+BATCH = generate(16, 6)
+
+
+def named(entry: dict[str, Any]) -> str:
+    return entry["file"] + (f":{entry['layer']}" if entry["layer"] else "")
+
+
+@pytest.mark.parametrize("entry", MANIFEST, ids=named)
+def test_a_users_layer_gets_its_verdict(entry: dict[str, Any]) -> None:
+    if entry["needs"]:
+        if find_spec(entry["needs"]) is None:
+            pytest.skip(f"{entry['needs']} is not installed")
+        pytest.importorskip(entry["needs"])
+    target = f"{LAYERS}/{named(entry)}"
+    if entry["verdict"] == "unloadable":
+        with pytest.raises(BadInput):
+            resolve(target)
+        return
+    reports = [check_layer(layer, BATCH) for layer in resolve(target).layers]
+    findings = [f for report in reports for f in report.findings]
+    errors = {f.code for f in findings if f.severity is Severity.ERROR}
+    notes = {f.code for f in findings if f.severity is Severity.NOTE}
+    if entry["verdict"] == "pass":
+        assert not errors, findings
+        assert {r.verdict for r in reports} == {Verdict.PASS}
+        assert set(entry["notes"]) <= notes
+    else:
+        assert Verdict.FAIL in {r.verdict for r in reports}
+        assert set(entry["codes"]) <= errors, findings
+    if entry["verdict"] == "raised":
+        assert reports[0].raised
+
+
+def test_the_reference_passes_every_section() -> None:
+    report = check_layer(Reference())
+    assert [s.name for s in report.sections] == list(SECTIONS)
+    assert {s.verdict for s in report.sections} == {Verdict.PASS}
+    assert report.findings == ()
+
+
+EXPECTED = {
+    "variance path lost": "BN101",
+    "mean path lost": "BN102",
+    "statistics taken as constants": "BN103",
+    "half of the variance path": "BN104",
+    "N - 1": "BN104",
+    "gamma left out": "BN105",
+    "eps left out": "BN106",
+    "sign": "BN107",
+    "a common factor": "BN108",
+    "one entry off by 1%": "BN109",
+    "one entry NaN": "BN003",
+    "dgamma a mean": "BN202",
+    "dgamma from x": "BN203",
+    "dbeta a mean": "BN202",
+    "swapped": "BN204",
+}
+MISTAKES: dict[str, Mistake] = {**DX, **{name: mistake for name, (_, mistake) in PARAMETERS.items()}}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_one_mistake_in_the_gradients_is_one_finding(name: str) -> None:
+    report = check_layer(WrongLayer(name, MISTAKES[name]), BATCH)
+    assert [f.code for f in report.findings] == [EXPECTED[name]]
+    assert {s.name for s in report.sections if s.verdict is Verdict.FAIL} <= {"gradients", "contract"}
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [("course_01.py", Exit.PASS), ("course_31.py", Exit.FAIL), ("no_such_file.py", Exit.USAGE)],
+)
+def test_the_command_exits_by_the_worst_layer(file: str, code: Exit, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(LAYERS / file)]) is code
+    shown = capsys.readouterr()
+    assert (shown.err.count("\n") == 1) is (code is Exit.USAGE)
+
+
+def test_several_layers_are_one_valid_output(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["check", str(LAYERS / "course_01.py"), "--format", "json"])
+    reports = json.loads(capsys.readouterr().out)
+    assert len(reports) > 1
+    assert set(reports[0]["sections"]) == set(SECTIONS)
+    run(["check", f"{LAYERS}/course_01.py:batchnorm_backward_alt", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["implementation"].endswith("batchnorm_backward_alt")
+
+
+def test_what_a_layer_prints_stays_out_of_the_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = (LAYERS / "course_02.py").read_text()
+    chatty = source.replace(
+        "def batchnorm_backward(dout, cache):\n", 'def batchnorm_backward(dout, cache):\n    print("hello")\n'
+    )
+    assert chatty != source
+    (tmp_path / "chatty.py").write_text('print("at import")\n' + chatty)
+    run(["check", str(tmp_path / "chatty.py"), "--format", "json"])
+    shown = capsys.readouterr()
+    json.loads(shown.out)
+    assert "hello" not in shown.out
+
+
+def test_a_hang_ends_with_the_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hang.py").write_text(
+        "def batchnorm_forward(x, gamma, beta, bn_param):\n    while True:\n        pass\n\n\n"
+        "def batchnorm_backward(dout, cache):\n    return dout, dout, dout\n"
+    )
+    arguments = ["check", str(tmp_path / "hang.py"), "--timeout", "3"]
+    monkeypatch.setattr("sys.argv", ["bncheck", *arguments])
+    assert run(arguments) is Exit.RAISED
