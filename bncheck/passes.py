@@ -31,7 +31,7 @@ def run_forward(batch: Batch, layer: Layer | None = None, settings: LayerSetting
     call, made, name = _pass(batch, layer, settings)
     arrays: dict[str, Array] = {"out": batch.given(made.out)}
     if settings.mode is Mode.TRAIN:
-        arrays |= batch_statistics(call.x)._asdict()
+        arrays |= _statistics(call.x)._asdict()
     running = made.running()
     if running is not None:
         arrays |= {"running_mean": running.mean, "running_var": running.var}
@@ -64,12 +64,17 @@ def require_finite(call: Call) -> None:
     """Raise BadInput where the definition itself has no finite output on this batch."""
     if call.settings.mode is Mode.TEST and call.running is None:
         raise BadInput("test mode needs running statistics, and the batch has none")
+    eps = call.settings.eps
     with np.errstate(all="ignore"):
-        finite = np.isfinite(Reference().forward(call).out).all(axis=0)
+        made = Reference().forward(call)
+        # Where the variance overflows, inv is 0 and out is beta: finite, and wrong.
+        finite = np.isfinite(made.out).all(axis=0) & (made.inv() > 0)
+        if not np.isfinite(made.inv().dtype.type(eps)):
+            raise BadInput(f"eps is {eps:g}, which {call.x.dtype} cannot hold: use a wider --dtype")
     if finite.all():
         return
-    column, eps = int(np.argmin(finite)), call.settings.eps
-    if eps == 0:
+    column = int(np.argmin(finite))
+    if eps == 0 and not np.ptp(call.x[:, column]):
         raise BadInput(f"column {column} has no variance and eps is 0: there is nothing to divide by; set --eps")
     values = call.x[:, column].astype(np.longdouble)
     raise BadInput(
@@ -84,6 +89,16 @@ def _pass(batch: Batch, layer: Layer | None, settings: LayerSettings) -> tuple[C
     require_finite(call)
     with np.errstate(all="ignore"):
         return call, layer.forward(call), layer.name
+
+
+def _statistics(x: Array) -> Statistics:
+    """Those of the batch, in its dtype; half precision is computed in single and rounded at the end."""
+    with np.errstate(over="ignore"):
+        found = batch_statistics(x.astype(np.float32) if x.dtype == np.float16 else x).astype(x.dtype)
+    finite = np.isfinite(found.var)
+    if not finite.all():
+        raise BadInput(f"the variance of column {int(np.argmin(finite))} is beyond {x.dtype}: use a wider --dtype")
+    return found
 
 
 def _report(command: str, batch: Batch, settings: LayerSettings, name: str, arrays: dict[str, Any]) -> PassReport:

@@ -25,7 +25,7 @@ BATCH = generate(16, 6)
 
 
 def named(entry: dict[str, Any]) -> str:
-    return entry["file"] + (f":{entry['layer']}" if entry["layer"] else "")
+    return f"{entry['file']}:{entry['layer']}" if entry["layer"] else str(entry["file"])
 
 
 @pytest.mark.parametrize("entry", MANIFEST, ids=named)

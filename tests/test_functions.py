@@ -147,6 +147,41 @@ def test_a_mistake_about_axes_shows() -> None:
     assert np.abs(layer.forward(call).out - batchnorm.forward(call.x, call.gamma, call.beta, 1e-5)).max() > 0.1
 
 
+@pytest.mark.parametrize(
+    ("axes", "gamma"),
+    [("0, 2, 3", "gamma.reshape(1, -1, 1, 1)"), ("0, 1, 2", "gamma"), ("0, 2, 3", "gamma[:, None, None]")],
+)
+@pytest.mark.parametrize("name", ["spatial_batchnorm", "batchnorm"])
+def test_channels_first_and_last(axes: str, gamma: str, name: str) -> None:
+    layer = only(f"""
+def {name}_forward(x, gamma, beta, eps=1e-5):
+    v = x.var(({axes}), keepdims=True) + eps
+    xhat = (x - x.mean(({axes}), keepdims=True)) / np.sqrt(v)
+    return {gamma} * xhat + {gamma.replace("gamma", "beta")}, (xhat, v, {gamma})
+
+def {name}_backward(dout, cache):
+    xhat, v, gamma = cache
+    dbeta, dgamma = dout.sum(({axes}), keepdims=True), (dout * xhat).sum(({axes}), keepdims=True)
+    m = dout.size / dbeta.size
+    return gamma / np.sqrt(v) * (dout - dbeta / m - xhat * dgamma / m), dgamma, dbeta
+""")
+    assert ("(N, C, H, W)" if "2, 3" in axes else "(N, H, W, C)") in layer.traits.recognised
+    is_right(layer, sample(12, 4))
+    is_right(layer, sample(7, 2))
+
+
+def test_a_dict_of_settings_may_come_back_as_a_new_one() -> None:
+    layer = only("""
+def batchnorm_forward(x, gamma, beta, bn_param):
+    bn_param, mu, var = dict(bn_param), x.mean(0), x.var(0)
+    momentum, old = bn_param["momentum"], (bn_param["moving_mean"], bn_param["moving_var"])
+    bn_param["moving_mean"] = momentum * old[0] + (1 - momentum) * mu
+    bn_param["moving_var"] = momentum * old[1] + (1 - momentum) * var
+    return gamma * (x - mu) / np.sqrt(var + bn_param["epsilon"]) + beta, bn_param
+""")
+    is_right(layer, sample(running=True, eps=0.1))
+
+
 # ---- conventions ----
 
 FORWARD = """

@@ -474,7 +474,6 @@ def test_statistics_that_a_dtype_cannot_hold(tmp_path: Path, capsys: pytest.Capt
         assert run(["grad", path, "--mode", "test", "--dtype", "float32", "-q", *source]) is Exit.PASS
 
 
-@pytest.mark.xfail(reason="passes.require_finite does not look at the variance", strict=True)
 @pytest.mark.parametrize("command", ["grad", "forward", "backward"])
 @pytest.mark.parametrize(
     "options",
@@ -491,7 +490,6 @@ def test_squares_that_overflow(command: str, options: list[str], capsys: pytest.
     assert "column 0" in said or "eps is 1e+39" in said
 
 
-@pytest.mark.xfail(reason="passes.run_forward lets the statistics overflow float16", strict=True)
 def test_half_precision_with_a_variance_beyond_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "x.npy", (X * 1000).astype(np.float16))
     assert "float16: use a wider --dtype" in refused(["forward", str(tmp_path / "x.npy")], capsys)

@@ -31,13 +31,16 @@ class WrongPass:
         return self.mistake(self.call, dout, right)
 
 
+_TRAITS = Traits()
+
+
 @dataclass(frozen=True)
 class WrongLayer:
     """The reference forward, and a backward that a mistake has been made in."""
 
     name: str
     mistake: Mistake
-    traits: Traits = Traits()
+    traits: Traits = _TRAITS
 
     def forward(self, call: Call, state: object = None) -> WrongPass:
         return WrongPass(call, Reference().forward(call).out, self.mistake)

@@ -34,7 +34,7 @@ def _run(arguments: list[str]) -> Exit:
     import click
 
     from bncheck.cli.app import app
-    from bncheck.errors import BadInput
+    from bncheck.errors import BadInput, LayerRaised
 
     try:
         return _invoke(app, arguments)
@@ -44,7 +44,9 @@ def _run(arguments: list[str]) -> Exit:
     except click.ClickException as error:
         return _say(_line(error.format_message()), Exit.USAGE)
     except BadInput as error:
-        return _say(_line(str(error)), Exit.USAGE)
+        return _say("\n".join([_line(str(error)), *error.example.splitlines()]), Exit.USAGE)
+    except LayerRaised as raised:
+        return _say(str(raised), Exit.RAISED)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", Exit.INTERRUPTED)
     except MemoryError:

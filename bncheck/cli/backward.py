@@ -32,5 +32,5 @@ def backward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions) -> E
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)
-    emit(passes.run_backward(batch, settings=settings), out=out)
+    emit(passes.run_backward(batch, layer.layer(), settings), out=out)
     return Exit.PASS

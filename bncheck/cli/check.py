@@ -50,6 +50,8 @@ def check(
     from bncheck.checks.suite import check_layer
     from bncheck.layers.resolve import resolve
 
+    if layer.impl is not None:
+        raise click.UsageError("--impl is what LAYER says here: leave it out")
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)
     resolved = resolve(layer_name, isolate)

@@ -40,7 +40,7 @@ def forward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, save_
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)
-    result = passes.run_forward(batch, settings=settings)
+    result = passes.run_forward(batch, layer.layer(), settings)
     if save_stats is not None:
         kept = {name: result.arrays[name] for name in ("running_mean", "running_var")}
         writing.write(save_stats, writing.npz(kept))

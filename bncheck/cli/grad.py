@@ -50,6 +50,6 @@ def grad(
     check = CheckSettings(Method(method), step, rtol)
     batch = layer.prepare(origin.get(), origin, out)
     with ProgressBar("forward passes", out.quiet) as progress:
-        report = check_gradients(batch, settings=settings, check=check, progress=progress)
+        report = check_gradients(batch, layer.layer(), settings=settings, check=check, progress=progress)
     emit(report, out=out)
     return Exit.of(report.verdict)

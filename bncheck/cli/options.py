@@ -16,6 +16,7 @@ from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
     from bncheck.batch import Batch
+    from bncheck.layers.protocol import Layer
     from bncheck.settings import LayerSettings
 
 Command = Callable[..., Any]
@@ -61,6 +62,23 @@ class LayerOptions(NamedTuple):
     momentum: float
     stats: str | None
     warmup: int
+    impl: str | None
+
+    def layer(self) -> Layer | None:
+        """The layer named, or None for the reference.  Raises BadInput unless exactly one is found."""
+        if self.impl is None:
+            return None
+        from bncheck.cli.output import say
+        from bncheck.errors import BadInput
+        from bncheck.layers.resolve import resolve
+
+        resolved = resolve(self.impl)
+        for note in resolved.notes:
+            say(note)
+        if len(resolved.layers) > 1:
+            names = ", ".join(layer.name for layer in resolved.layers)
+            raise BadInput(f"{self.impl} holds several layers, {names}: name one of them")
+        return resolved.layers[0]
 
     def settings(self) -> LayerSettings:
         from bncheck.settings import LayerSettings
@@ -149,6 +167,9 @@ def layer_options(command: Command) -> Command:
             default=100,
             show_default=True,
             help="Training batches that make the running statistics where test mode is given none.",
+        ),
+        click.option(
+            "--impl", metavar="LAYER", help="The layer to run: file.py, file.py:name, package.module:Name.  [reference]"
         ),
     )
     return _gather(command, options, LayerOptions, "layer")

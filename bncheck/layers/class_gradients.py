@@ -9,7 +9,7 @@ import numpy as np
 
 from bncheck.layers.class_plan import RATE, Plan
 from bncheck.layers.conventions import INPUT_GRADIENTS, flat, returned_roles
-from bncheck.layers.instances import Recorder, leaves, put
+from bncheck.layers.instances import Recorder, attributes, leaves, put
 
 
 def prepare_backward(plan: Plan, instance: Any) -> Recorder:
@@ -71,7 +71,7 @@ class Collected:
 
 
 def attribute(instance: Any, names: tuple[str, ...]) -> Any:
-    held = {flat(name): value for name, value in vars(instance).items()} if hasattr(instance, "__dict__") else {}
+    held = {flat(name): value for name, value in attributes(instance).items()}
     return next((held[name] for name in names if isinstance(held.get(name), np.ndarray)), None)
 
 

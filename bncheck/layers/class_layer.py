@@ -69,11 +69,13 @@ class ClassPass:
         instance, cache = clone(self.instance, memo), clone(self.cache, memo)
         x = memo.get(id(self.given), self.given.copy())
         log = prepare_backward(plan, instance)
-        old = {role: clone(plan.slots[role].read(instance), {}) for role in ("gamma", "beta") if role in plan.slots}
+        held = {role: slot.read(instance) for role, slot in plan.slots.items() if role in ("gamma", "beta")}
+        old = {role: clone(value, {}) for role, value in held.items()}
         given = to_layer(dout, plan.recipe.layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps}
+        values |= {f"rest{i}": part for i, part in enumerate(cache)}
         with quiet(), guarded(f"{plan.name}.{plan.backward}"):
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
         self.note_writes(("dout", before, given), ("x", self.given, x))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def settle(layer: ClassLayer, file: str) -> ClassLayer:
     keeps = "mean" in plan.slots and "var" in plan.slots
     traits = Traits(
         recognised=_sentence(plan, file, keeps),
-        packs=_asked(lambda: _pass(layer, d=7)) is not None,
+        packs=_pass(layer, d=7) is not None,
         takes_eps=_takes_eps(layer),
         takes_momentum=plan.takes("momentum") and _follows(share),
         has_backward=plan.backward is not None,
@@ -62,35 +61,34 @@ def _pass(
     gamma: float = 1.0,
     dtype: DTypeLike = np.float64,
     **settings: Any,
-) -> ClassPass:
+) -> ClassPass | None:
+    """None where the layer raises."""
     x = batch(layer.plan.recipe.layout, seed, d).astype(dtype)
     ones = np.ones(d, dtype)
     running = None if start is None else Statistics(ones * start, ones * start)
-    return layer.forward(Call(x, ones * gamma, ones * 0, running, LayerSettings(**settings)), state)
-
-
-def _asked(question: Callable[[], Any]) -> Any:
-    """None where the layer raises."""
     try:
-        return question()
+        return layer.forward(Call(x, ones * gamma, ones * 0, running, LayerSettings(**settings)), state)
     except LayerRaised:
         return None
 
 
-def _differ(one: Any, other: Any) -> bool:
-    return one is not None and other is not None and not np.array_equal(one, other, equal_nan=True)
+def _differ(one: ClassPass | None, other: ClassPass | None) -> bool:
+    return one is not None and other is not None and not np.array_equal(one.out, other.out, equal_nan=True)
 
 
 def _warm_if_needed(layer: ClassLayer) -> ClassLayer:
     """A layer that makes its parameters in the first pass, whatever was set before, is given one."""
-    if _responds(layer) and ("mean" not in layer.plan.slots or _starts_anywhere(layer)):
+    cold = _obeys(layer)
+    if all(cold):
         return layer
     warm = layer.with_plan(warm=True)
-    return warm if _responds(warm) >= _responds(layer) and _asked(lambda: _pass(warm)) else layer
+    return warm if _obeys(warm) > cold else layer
 
 
-def _responds(layer: ClassLayer) -> bool:
-    return _differ(*(_asked(lambda g=g: _pass(layer, gamma=g).out) for g in (1.0, 2.0)))
+def _obeys(layer: ClassLayer) -> tuple[bool, bool]:
+    """Whether gamma and the running statistics, where there are any, can be set from outside."""
+    responds = _differ(_pass(layer, gamma=1.0), _pass(layer, gamma=2.0))
+    return responds, "mean" not in layer.plan.slots or _starts_anywhere(layer)
 
 
 def _starts_anywhere(layer: ClassLayer) -> bool:
@@ -98,30 +96,30 @@ def _starts_anywhere(layer: ClassLayer) -> bool:
 
 
 def _start_shows(layer: ClassLayer, mode: Mode) -> bool:
-    one, other = (_asked(lambda s=s: _pass(layer, start=s, mode=mode)) for s in (1.0, 2.0))
+    one, other = _pass(layer, start=1.0, mode=mode), _pass(layer, start=2.0, mode=mode)
     if one is None or other is None:
         return False
-    return _differ(one.out, other.out) or _differ(_mean(one), _mean(other))
+    means = _mean(one), _mean(other)
+    moved = means[0] is not None and means[1] is not None and not np.array_equal(*means, equal_nan=True)
+    return moved or _differ(one, other)
 
 
-def _mean(made: ClassPass) -> Array | None:
-    running = made.running()
+def _mean(made: ClassPass | None) -> Array | None:
+    running = made.running() if made else None
     return running.mean if running else None
 
 
 def _share(layer: ClassLayer) -> float | None:
     """How much of the running mean a training step keeps, momentum being 0.75: it is the same for every start."""
-    if "mean" not in layer.plan.slots:
-        return None
-    first = [_asked(lambda s=s: _pass(layer, seed=s, momentum=_SHARE)) for s in (7, 8)]
-    if None in first:
-        return None
-    second = [_asked(lambda p=p: _pass(layer, seed=9, momentum=_SHARE, state=p.state)) for p in first]
-    if None in second:
-        return None
-    before, after = ([_mean(made) for made in passes] for passes in (first, second))
-    if any(mean is None for mean in (*before, *after)):
-        return None
+    before, after = [], []
+    for seed in (7, 8):
+        first = _pass(layer, seed=seed, momentum=_SHARE)
+        second = _pass(layer, seed=9, momentum=_SHARE, state=first.state) if first else None
+        means = _mean(first), _mean(second)
+        if means[0] is None or means[1] is None or means[0].shape != means[1].shape:
+            return None
+        before.append(means[0])
+        after.append(means[1])
     with np.errstate(all="ignore"):
         return float(np.mean((after[0] - after[1]) / (before[0] - before[1])))
 
@@ -140,7 +138,7 @@ def _default_momentum(plan: Plan) -> float | None:
     elif plan.forward_arguments.has("momentum"):
         found = _default_of_argument(plan)
     elif "momentum" in plan.slots:
-        found = plan.slots["momentum"].read(_asked(lambda: _fresh(plan)))
+        found = plan.slots["momentum"].read(_fresh(plan))
     else:
         found = None
     return float(found) if isinstance(found, (int, float)) else None
@@ -169,12 +167,12 @@ def _takes_eps(layer: ClassLayer) -> bool:
     plan = layer.plan
     if plan.recipe.takes("eps") or plan.forward_arguments.has("eps"):
         return True
-    outs = [_asked(lambda e=e: _pass(layer, eps=e).out) for e in (1e-5, 0.5)]
-    return "eps" in plan.slots and (outs[0] is None or _differ(*outs))
+    usual = _pass(layer, eps=1e-5)
+    return "eps" in plan.slots and (usual is None or _differ(usual, _pass(layer, eps=0.5)))
 
 
 def _widest(layer: ClassLayer) -> DTypeLike:
-    made = _asked(lambda: _pass(layer, dtype=np.longdouble))
+    made = _pass(layer, dtype=np.longdouble)
     return "longdouble" if made is not None and made.out.dtype == np.longdouble else "float64"
 
 

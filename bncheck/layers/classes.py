@@ -13,10 +13,11 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers import methods
+from bncheck.layers.class_guesses import guessed_gradients, guessed_slots
 from bncheck.layers.class_layer import ClassLayer, ClassPass
 from bncheck.layers.class_plan import Plan
 from bncheck.layers.class_traits import D, batch, settle
-from bncheck.layers.conventions import is_exactly_layer, role_of, speaks_of_layer
+from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
 from bncheck.layers.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.methods import NO_SWITCH, ClassText
@@ -34,7 +35,8 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     if wanted is not None:
         chosen = [kinds[wanted]] if wanted in kinds and methods.forward_of(kinds[wanted]) else []
     else:
-        chosen = _candidates(kinds)
+        candidates = _candidates(kinds)
+        chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
     tried = [(kind, _recognise(kind, methods.read_text(tree, kind), Path(path).name)) for kind in chosen]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
@@ -49,6 +51,19 @@ def _is_open(kind: type, tree: ast.Module) -> bool:
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
     used = {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}
     return not used & {"torch", "jnp", "jax", "tf"}
+
+
+def _is_made_of(kind: type, layers: list[type], tree: ast.Module) -> bool:
+    """Whether a class is a network that has layers of another of these classes."""
+    others = {other.__name__ for other in layers if other is not kind}
+    called = {
+        node.func.id
+        for top in ast.walk(tree)
+        if isinstance(top, ast.ClassDef) and top.name == kind.__name__
+        for node in ast.walk(top)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return bool(called & others) and not is_exactly_layer(kind.__name__)
 
 
 def _candidates(kinds: dict[str, type]) -> list[type]:
@@ -117,24 +132,35 @@ def _try(recipe: Recipe) -> _Trial | None:
         call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings())
         made = ClassLayer("", plan, Traits()).forward(call, instance)
     except LayerRaised:
-        return _Trial(replace(plan, slots=_slots(plan, instance, instance)), 0)
-    plan = replace(plan, slots=_slots(plan, instance, made.instance))
+        return _Trial(replace(plan, slots=_slots(plan, instance, instance, x)), 0)
+    plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
+    plan = replace(plan, slots=plan.slots | guessed_slots(plan, instance, x))
     return _Trial(_with_gradients(replace(made, plan=plan), instance), _score(made, x))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
     forward, backward = str(methods.forward_of(recipe.kind)), methods.backward_of(recipe.kind)
     switch = methods.find_switch(instance, forward, recipe.text)
-    given = methods.forward_arguments(getattr(instance, forward), switch)
-    back = methods.backward_arguments(getattr(instance, backward)) if backward else methods.Arguments(())
+    given = methods.forward_arguments(methods.parameters_of(instance, forward, recipe.text), switch)
+    shown = methods.parameters_of(instance, backward, recipe.text) if backward else []
+    back = methods.backward_arguments(shown)
     return Plan(recipe, forward, given, switch, backward, back)
 
 
-def _slots(plan: Plan, before: Any, after: Any) -> dict[str, Slot]:
+def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     """Without the numbers that the constructor or the forward pass is given anyway."""
     slots = class_numbers(type(after), plan.recipe.text) | find_slots(before, after, D)
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
+    given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
+
+
+def _is_of_batch(slot: Slot, after: Any, x: Array) -> bool:
+    """Whether a plain ``mean`` holds the last batch's."""
+    found = meaning(slot.paths[0])
+    value = np.ravel(slot.read(after))
+    plain = found is not None and found.rank == PLAIN_RANK
+    return plain and value.size == x.shape[1] and np.allclose(value, x.mean(axis=0), rtol=1e-9)
 
 
 def class_numbers(kind: type, text: ClassText) -> dict[str, Slot]:
@@ -167,7 +193,8 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
     except LayerRaised:
         return plan
     later = find_slots(before, found.instance, D)
-    slots = plan.slots | {role: later[role] for role in ("dgamma", "dbeta") if role in later}
+    named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
+    slots = plan.slots | guessed_gradients(plan, found.instance) | named
     plan = replace(plan, slots=slots)
     found = replace(found, plan=plan)
     if found.parts(result).get("dgamma") is not None or "gamma" not in slots:

@@ -31,6 +31,7 @@ PREPARATIONS: Final = _table(
     "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
     "initializeparams initializeweights setup compile"
 )
+STEPS: Final = _table("update step apply optimize get_update update_weights update_params apply_gradients")
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
@@ -68,8 +69,8 @@ GRADIENTS: Final = ("grad", "gradient", "d", "grads", "diff", "g", "delta")
 GRADIENT_HOLDERS: Final = _table("grads gradients grad dparams gradient derivatives paramgrads gradparams dtheta")
 _PARAMETER_HOLDERS: Final = ("params", "parameters", "weights", "parameter", "param", "trainableparams")
 _STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema")
-_PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
-_SUFFIXES: Final = ("gradients", "gradient", "grads", "grad", "delta", "derivative")
+PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
+SUFFIXES: Final = ("gradients", "gradient", "grads", "grad", "delta", "derivative")
 
 _RUNNING: Final = _table(
     "running run moving mov test avg averaged average ema global population pop inference infer exp history hist eval "
@@ -79,6 +80,7 @@ _MEAN: Final = _table("mean means mu m mus avg average")
 _VAR: Final = _table("var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2")
 _OF_A_BATCH: Final = _table("batch sample mini minibatch current cur x d grad delta dl inv input sqrt new")
 _JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR))})")
+PLAIN_RANK: Final = 5
 _PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
 
 TEST_WORDS: Final = _table("test eval inference predict infer evaluate valid val testing evaluation TEST EVAL Test")
@@ -128,14 +130,14 @@ def statistic_of(name: str, holder: str = "") -> Meaning | None:
         not runs and (len(parts) > 1 or (parts[0] not in _PLAIN and flat(holder) not in _STATISTIC_HOLDERS))
     ):
         return None
-    return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else 5)
+    return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else PLAIN_RANK)
 
 
 def gradient_of(name: str) -> Meaning | None:
     """dgamma, grad_weight, dLdBb, biasGrad: which parameter's gradient a name speaks of."""
     low = flat(name)
-    rests = [low.removeprefix(p) for p in _PREFIXES if low.startswith(p)]
-    rests += [low.removesuffix(s) for s in _SUFFIXES if low.endswith(s)]
+    rests = [low.removeprefix(p) for p in PREFIXES if low.startswith(p)]
+    rests += [low.removesuffix(s) for s in SUFFIXES if low.endswith(s)]
     for rest in rests:
         role, rank = _ROLES.get(rest, ("", 0))
         if role in ("gamma", "beta"):

@@ -63,9 +63,10 @@ NHWC = Layout("(N, H, W, C)", lambda x: _channels(x, 3), lambda a, n: _from_chan
 FIRST = Layout("features first", lambda x: x.T.copy(), lambda a, _: a.T, lambda v: v.reshape(-1, 1).copy())
 FLAT = (ROWS, ROWS._replace(parameter=_row), FIRST, FIRST._replace(parameter=_copy))
 IMAGES = (
+    # (C,) first: it broadcasts against the wrong axis in no layout, as (1, C, 1, 1) does.
     NCHW,
-    NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()),
     NHWC,
+    NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()),
     NHWC._replace(parameter=lambda v: v.reshape(1, 1, 1, -1).copy()),
 )
 
@@ -112,7 +113,10 @@ class FunctionPass:
         if taken and ours:
             return ours[0][1]
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
-        for made in dicts + [item for _, item in self.items if isinstance(item, dict)]:
+        returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
+        # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
+        newer = [item for name, item in returned if by.plain(name) in by.DICTS.split()]
+        for made in newer + dicts + [item for _, item in returned]:
             for key, value in made.items():
                 known = isinstance(key, str) and by.role_of(key) == role
                 if known and value is not None and (by.is_kept(key) or any(made is one for one in dicts)):

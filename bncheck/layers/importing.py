@@ -70,6 +70,7 @@ class Importer:
         self.workshop, self.lift, self.everywhere = workshop, lift, everywhere
         self.strict = lift is None
         self.missing: dict[str, list[str]] = {}
+        self.failed: set[str] = set()
         self.star = False
 
     def __call__(
@@ -91,6 +92,7 @@ class Importer:
             except FAILURES:
                 if self.strict:
                     raise
+                self.failed.add(full)
                 return self._otherwise(full, fromlist or ())
             return found if self.strict else self._completed(found, fromlist or ())
 
@@ -131,17 +133,24 @@ class Importer:
 
     def module(self, name: str) -> Any:
         """A module by its full name: as it is, lifted, or a stand-in."""
-        if name in sys.modules:
-            return sys.modules[name]
+        if (known := sys.modules.get(name)) is not None:
+            return known
         parent = name.rpartition(".")[0]
         if parent and not isinstance(self.module(parent), ModuleType):
             return self._absent(name)
-        if self.lift and (file := locate(name, self.workshop.paths)):
-            return self.lift(name, file)
-        try:
-            return importlib.import_module(name)
-        except FAILURES:
-            return self._absent(name)
+        if not self.everywhere and name not in self.failed:
+            with contextlib.suppress(*FAILURES):
+                return importlib.import_module(name)
+        self.failed.add(name)
+        file = locate(name, self.workshop.paths)
+        if file is None and self.everywhere:
+            with contextlib.suppress(*FAILURES):
+                return importlib.import_module(name)
+        if file is not None and self.lift:
+            with contextlib.suppress(*FAILURES):
+                return self.lift(name, file)
+            sys.modules.pop(name, None)
+        return self._absent(name)
 
     def _absent(self, name: str) -> Any:
         if name in stubs.NUMPY_ALIKE:

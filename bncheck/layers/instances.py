@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.conventions import Meaning, Path, meaning
+from bncheck.layers.conventions import PLAIN_RANK, Meaning, Path, meaning
 
 _ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, type, types.ModuleType, types.FunctionType)
 _DEPTH = 4
@@ -48,7 +48,7 @@ def _clone_container(value: Any, memo: dict[int, Any]) -> Any:
 
 def _clone_object(value: Any, memo: dict[int, Any]) -> Any:
     own = type(value)
-    plain = own.__reduce_ex__ is object.__reduce_ex__ and own.__flags__ & (1 << 9) and not hasattr(own, "__deepcopy__")
+    plain = not _copies_itself(own) and own.__flags__ & (1 << 9)
     if plain and hasattr(value, "__dict__") and not _has_slots(own) and own.__basicsize__ == _PLAIN_SIZE:
         made = memo[id(value)] = object.__new__(own)
         for key, item in vars(value).items():
@@ -69,6 +69,11 @@ class _Plain:
 _PLAIN_SIZE = _Plain.__basicsize__
 
 
+def _copies_itself(own: type) -> bool:
+    ways = ("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
+    return any(way in vars(base) for base in own.__mro__ if base is not object for way in ways)
+
+
 def _has_slots(own: type) -> bool:
     return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in own.__mro__)
 
@@ -87,8 +92,19 @@ def _children(value: Any) -> Iterator[tuple[tuple[str, str | int], Any]]:
         yield from ((("[", key), item) for key, item in list(value.items()) if isinstance(key, str))
     elif isinstance(value, (list, tuple)):
         yield from ((("[", i), item) for i, item in enumerate(value[:4]))
-    elif hasattr(value, "__dict__") and not callable(getattr(value, "__code__", None)):
-        yield from (((".", key), item) for key, item in list(vars(value).items()))
+    else:
+        yield from (((".", key), item) for key, item in attributes(value).items())
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """Of an object, those in its slots included."""
+    found = dict(getattr(value, "__dict__", {}))
+    for base in type(value).__mro__:
+        slots = vars(base).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if hasattr(value, name) and not name.startswith("__"):
+                found[name] = getattr(value, name)
+    return found
 
 
 def get(instance: Any, path: Path) -> Any:
@@ -167,7 +183,7 @@ def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: i
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if found.role in ("mean", "var"):
         # A plain ``mean`` that appears only in the forward pass is the batch's.
-        return (is_array or is_number) and (found.rank < 5 or fresh.get(path) is not None)
+        return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
     if found.role in ("gamma", "beta"):
         return (is_array and (value.size == d or value.ndim == 0)) or is_number
     if found.role in ("dgamma", "dbeta"):

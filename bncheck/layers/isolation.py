@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import io
-import linecache
 import os
 import random
 import site
@@ -103,7 +103,7 @@ def raised_by_code(error: KeyboardInterrupt) -> bool:
         return False
     while step.tb_next:
         step = step.tb_next
-    return "raise" in linecache.getline(step.tb_frame.f_code.co_filename, step.tb_lineno)
+    return dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]].startswith("RAISE")
 
 
 @contextlib.contextmanager

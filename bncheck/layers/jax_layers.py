@@ -27,7 +27,7 @@ _DICTS = {
     "state": "state states stats batchstats running runningstats",
 }
 STATISTICS = ("mean", "var")
-LAYOUTS = ("flat", "nchw", "nhwc")
+LAYOUTS = {"flat": "", "nchw": "(N, C, H, W)", "nhwc": "(N, H, W, C)", "ncl": "(N, C, L)", "ncdhw": "(N, C, D, H, W)"}
 _MODES = ("flag", "inverted", "mode", "bn_param")
 SPELLINGS = {
     "gamma": ("gamma", "scale", "weight", "g"),
@@ -129,15 +129,17 @@ def spatial(rows: int) -> tuple[int, int, int]:
 def spread(x: Array, layout: str) -> Array:
     if layout == "flat":
         return np.array(x, order="C")
-    pictures = x.reshape(*spatial(len(x)), x.shape[1])
-    return np.array(pictures.transpose(0, 3, 1, 2) if layout == "nchw" else pictures, order="C")
+    n, h, w = spatial(len(x))
+    inner = {"ncl": (h * w,), "ncdhw": (h, w, 1)}.get(layout, (h, w))
+    pictures = x.reshape(n, *inner, x.shape[1])
+    return np.array(pictures if layout == "nhwc" else np.moveaxis(pictures, -1, 1), order="C")
 
 
 def gathered(out: Array, layout: str, shape: tuple[int, ...]) -> Array:
     """Back to rows; what has not the shape that it should is shown as it is."""
-    if layout == "flat" or out.ndim != 4 or out.size != np.prod(shape):
+    if layout == "flat" or out.shape != spread(np.empty(shape), layout).shape:
         return out
-    return (out.transpose(0, 2, 3, 1) if layout == "nchw" else out).reshape(shape)
+    return (out if layout == "nhwc" else np.moveaxis(out, 1, -1)).reshape(shape)
 
 
 def fitted(values: Any, width: int) -> Array:
@@ -303,7 +305,7 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
 
 def told(kind: str, layout: str, taken: bool | None, way: str) -> str:
     """The sentence that --verbose shows."""
-    shape = {"flat": "", "nchw": " over (N, C, H, W)", "nhwc": " over (N, H, W, C)"}[layout]
+    shape = f" over {LAYOUTS[layout]}" if LAYOUTS[layout] else ""
     momentum = "" if taken is None else f", momentum = share {'taken' if taken else 'kept'}"
     return f"{kind}{shape}{momentum}, {way}"
 
@@ -337,8 +339,9 @@ def defined(names: dict[str, object], tree: ast.Module, wanted: str | None) -> l
     return [(name, thing) for name, thing in names.items() if name in bound and not name.startswith("_")]
 
 
-def placed(path: str, name: str) -> str:
-    return f"{path.rpartition('/')[2]}:{name}"
+def placed(path: str, thing: Any, name: str) -> str:
+    """Where the code stands, as file:function; what lives in a session has the module's name for a file."""
+    return f"{path.rpartition('/')[2] or getattr(thing, '__module__', '')}:{name}"
 
 
 # ---- JAX itself ----
@@ -379,16 +382,48 @@ class Jax:
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
-    """A function over JAX arrays; a pair (f, ...) is known by its first."""
-    function: Any = thing[0] if isinstance(thing, tuple) and thing else thing
-    if "jax" not in sys.modules or not callable(function) or inspect.isclass(function):
+    """A function over JAX arrays; a pair (f, ...) is known by its first.  Flax's own BatchNorm is made one."""
+    if "jax" not in sys.modules:
         return None
-    signature = Signature.of(function)
+    function: Any = thing[0] if isinstance(thing, tuple) and thing else thing
+    made = _of_flax(function)
+    if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
+        return None
+    signature = Signature.of(made or function)
     if signature is None:
         return None
-    return settled(
-        Functional(name, function, signature, Jax()), f"JAX function {name}", "gradients by vjp", placed(path, name)
-    )
+    layer, kind = Functional(name, made or function, signature, Jax()), "flax module" if made else "JAX function"
+    return settled(layer, f"{kind} {name}", "gradients by vjp", placed(path, function, name))
+
+
+def _of_flax(thing: Any) -> Any:
+    """The module's pure function; it keeps its parameters and its statistics outside of itself anyway."""
+    linen: Any = sys.modules.get("flax.linen")
+    cls = thing if inspect.isclass(thing) else type(thing)
+    if linen is None or not issubclass(cls, linen.BatchNorm):
+        return None
+    module: Any = thing() if inspect.isclass(thing) else thing
+    share = module.momentum
+
+    def batch_norm(
+        x: Any,
+        gamma: Any,
+        beta: Any,
+        running_mean: Any,
+        running_var: Any,
+        training: bool,
+        eps: float,
+        momentum: float = share,
+    ) -> Any:
+        own = module.clone(use_running_average=not training, momentum=momentum, epsilon=eps)
+        variables = {
+            "params": {"scale": gamma, "bias": beta},
+            "batch_stats": {"mean": running_mean, "var": running_var},
+        }
+        out, new = own.apply(variables, x, mutable=["batch_stats"])
+        return out, new["batch_stats"]["mean"], new["batch_stats"]["var"]
+
+    return batch_norm
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
@@ -397,5 +432,5 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
         return []
     rules = {id(getattr(thing, part, None)) for thing in names.values() for part in ("fwd", "bwd")}
     mine = [(name, thing) for name, thing in defined(names, tree, wanted) if id(thing) not in rules or wanted]
-    made = [of(thing, name, path) for name, thing in mine if speaks(thing, "jax")]
+    made = [of(thing, name, path) for name, thing in mine]
     return [layer for layer in made if layer]

@@ -19,8 +19,11 @@ DEMANDING = {"open", "input", "exec", "eval", "print", "exit", "quit", "raw_inpu
 ATTACHING = {"defvjp", "defjvp", "defjvps", "def_vmap"}
 
 
-def lift(module: ModuleType, source: Source, importer: Importer, notes: list[str], wanted: str | None = None) -> None:
-    """Fills a module with the imports, definitions and constants of its file."""
+def lift(module: ModuleType, source: Source, importer: Importer, notes: list[str], wanted: set[str] | None) -> None:
+    """Fills a module with the imports and definitions of its file, and with the constants that they need.
+
+    The names wanted beyond those are lifted as well; None stands for all there are.
+    """
     Lifter(module, source, importer, notes, wanted).run(source.tree.body)
     supply(vars(module), source, notes, everything=importer.star)
 
@@ -43,7 +46,7 @@ class Lifter:
     """Carries out those statements of one file that define something."""
 
     def __init__(
-        self, module: ModuleType, source: Source, importer: Importer, notes: list[str], wanted: str | None
+        self, module: ModuleType, source: Source, importer: Importer, notes: list[str], wanted: set[str] | None
     ) -> None:
         self.space, self.source, self.importer, self.notes = vars(module), source, importer, notes
         self.demos = 0
@@ -53,7 +56,8 @@ class Lifter:
         self.imported = {
             name for node in every if isinstance(node, ast.Import | ast.ImportFrom) for name in bound(node)
         }
-        self.needed = self._closure(every, free_names(source) | self.functions | self.classes | {wanted or ""})
+        self.everything = wanted is None
+        self.needed = self._closure(every, free_names(source) | self.functions | self.classes | (wanted or set()))
         self.flags = 0
         for node in every:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
@@ -143,7 +147,7 @@ class Lifter:
         wraps = isinstance(node.value, ast.Call) and any(
             isinstance(part, ast.Name) and part.id in own for part in node.value.args
         )
-        return wraps or isinstance(node.value, ast.Lambda) or bool(targets(node) & self.needed)
+        return wraps or isinstance(node.value, ast.Lambda) or self.everything or bool(targets(node) & self.needed)
 
     def _branch(self, node: ast.If) -> None:
         if "__name__" in loads(node.test):

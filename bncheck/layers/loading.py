@@ -8,18 +8,19 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from bncheck.errors import BadInput
 from bncheck.layers import isolation, lifting, lost, stubs
 from bncheck.layers.importing import FAILURES, Importer, ImportFails, failing, why
-from bncheck.layers.source import Source, definitions, read
+from bncheck.layers.source import NAMED_SO, Source, definitions, read
 from bncheck.layers.targets import Place, existing, is_file, module_file, place_of, split
 
 # How far up imports are looked for that start at a folder above the file's.
 ANCESTORS = 3
 LISTED = 12
+LOST = stubs.Stub("")
 
 
 class Loaded(NamedTuple):
@@ -53,14 +54,21 @@ def load(target: str, isolate: bool = False) -> Loaded:
     source = _read(file, path)
     place = place_of(file, source, depth)
     notes: list[str] = []
+    reason = ""
     if isolate or source.mended:
-        reason = "as isolation asks" if isolate else f"for it is not written for Python 3 ({source.mended})"
-        space = _lifted(place, source, path, wanted, notes, reason)
+        reason = "as asked" if isolate else f"for it is not written for Python 3 ({source.mended})"
     else:
         try:
             space = _plain(place, source, notes)
         except ImportFails as failure:
-            space = _lifted(place, source, path, wanted, notes, why(failure.cause))
+            reason = why(failure.cause)
+    if reason:
+        try:
+            with failing():
+                space = _lifted(place, source, wanted, notes, reason, isolate)
+        except ImportFails as failure:
+            last = failure.cause if isinstance(failure.cause, BadInput) else isolation.one_line(failure.cause)
+            raise BadInput(f"{path} cannot be imported, {reason}; and {last}") from failure.cause
     return _loaded(space, source.tree, path, wanted, notes)
 
 
@@ -113,7 +121,7 @@ def _fresh(place: Place, importer: Importer) -> ModuleType:
     vars(module)["__builtins__"] = {**vars(builtins), "__import__": importer}
     sys.modules[place.name] = module
     parent, _, last = place.name.rpartition(".")
-    if parent:
+    if parent in sys.modules:
         setattr(sys.modules[parent], last, module)
     return module
 
@@ -126,10 +134,8 @@ def _packages(place: Place, importer: Importer, notes: list[str]) -> None:
     if place.file.name == "__init__.py":
         names.pop()
     for depth in range(len(names)):
-        name, folder = (
-            ".".join(names[: depth + 1]),
-            place.root.joinpath(*place.file.relative_to(place.root).parts[: depth + 1]),
-        )
+        name = ".".join(names[: depth + 1])
+        folder = place.root.joinpath(*place.file.relative_to(place.root).parts[: depth + 1])
         if name in sys.modules:
             continue
         if (folder / "__init__.py").exists():
@@ -159,31 +165,33 @@ def _plain(place: Place, source: Source, notes: list[str]) -> dict[str, Any]:
 
 
 def _lifted(
-    place: Place, source: Source, path: str, wanted: str | None, notes: list[str], reason: str
+    place: Place, source: Source, wanted: str | None, notes: list[str], reason: str, isolate: bool
 ) -> dict[str, Any]:
     workshop = _workshop(place)
-    isolated = reason.startswith("as ")
 
     def sibling(name: str, file: Path) -> ModuleType:
-        its = source if file == place.file else read(file)
         module = _fresh(Place(file, name, place.root), importer)
-        lifting.lift(module, its, importer, notes if file == place.file else [], wanted)
-        if file != place.file and not isolated:
+        if file == place.file:
+            lifting.lift(module, source, importer, notes, {(wanted or "").partition(".")[0]})
+            return module
+        lifting.lift(module, read(file), importer, [], None)
+        if not isolate:
             notes.append(f"{file.name} beside it was lifted likewise")
         return module
 
-    importer = Importer(workshop, sibling, everywhere=isolated)
+    importer = Importer(workshop, sibling, everywhere=isolate)
     notes.append(f"the definitions of {place.file.name} were lifted out and the rest of it was left, {reason}")
-    with workshop.open(), failing():
+    with workshop.open():
         _packages(place, importer, [])
         module = sys.modules.get(place.name) if place.package else None
         module = module or sibling(place.name, place.file)
     space = vars(module)
     if culprit := lost.culprit(source.tree, space, wanted):
-        raise BadInput(f"{path} cannot be imported, {reason}; and {culprit}")
+        raise BadInput(culprit)
     notes += importer.notes()
-    if not any(name in space for name in definitions(source.tree)) and definitions(source.tree):
-        raise BadInput(f"{path} cannot be imported, {reason}; and none of its definitions can be lifted out")
+    names = definitions(source.tree)
+    if names and not any(name in space for name in names):
+        raise BadInput("none of its definitions can be lifted out")
     return space
 
 
@@ -191,7 +199,7 @@ def _lifted(
 
 
 def _loaded(space: dict[str, Any], tree: ast.Module, path: str, wanted: str | None, notes: list[str]) -> Loaded:
-    names = {name: space[name] for name in definitions(tree) if name in space}
+    names = {name: space[name] for name in definitions(tree) if not isinstance(space.get(name, LOST), stubs.Stub)}
     names |= {name: value for name, value in space.items() if name not in names and _made_here(value, space, names)}
     if not tree.body:
         module = space.get("__name__")
@@ -202,10 +210,13 @@ def _loaded(space: dict[str, Any], tree: ast.Module, path: str, wanted: str | No
         for part in wanted.split(".")[1:]:
             value = getattr(value, part, space)
         if value is space or isinstance(space[first], stubs.Stub):
-            raise BadInput(f"{path} has no {wanted}: {_listing(names)}")
+            left = [note for note in notes if f": {first} was left out" in note]
+            raise BadInput(left[0] if left else f"{path} has no {wanted}: {_listing(names)}")
         names.setdefault(first, space[first])
     if not names:
-        raise BadInput(f"{path} defines nothing: there is no function and no class in it")
+        others = [name for name, value in space.items() if name[0] != "_" and isinstance(value, type | FunctionType)]
+        hint = f"; to take what it imports, write {path}:{sorted(others, key=_unlikely)[0]}" if others else ""
+        raise BadInput(f"{path} defines nothing: there is no function and no class in it{hint}")
     return Loaded(names, wanted, path, tree, tuple(dict.fromkeys(notes)))
 
 
@@ -223,3 +234,7 @@ def _listing(names: dict[str, object]) -> str:
         return "it defines no function and no class"
     shown = ", ".join(list(names)[:LISTED])
     return f"it defines {shown}" + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
+
+
+def _unlikely(name: str) -> bool:
+    return not NAMED_SO.search(name)

@@ -9,10 +9,9 @@ from typing import Any
 
 from bncheck.layers import stubs
 from bncheck.layers.lifting import chain
-from bncheck.layers.source import Definition, statements
+from bncheck.layers.source import NAMED_SO, Definition, statements
 
 EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax", "equinox": "jax"}
-NAMED_SO = re.compile(r"norm|bn", re.IGNORECASE)
 # What only prepares, and is often done by a helper of the framework's.
 PREPARING = re.compile(r"__init__|init|build|param", re.IGNORECASE)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat, role_of
+from bncheck.layers.instances import attributes
 
 _WEAK = (
     "propagate",
@@ -83,6 +84,47 @@ def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     return [p for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 
+def parameters_of(instance: Any, method: str, text: ClassText) -> list[inspect.Parameter]:
+    """Those that the source shows, where a decorator hides them or **options takes them."""
+    bound = getattr(instance, method)
+    found, function = parameters(bound), text.functions.get(method)
+    if function is None:
+        return found
+    if not found:
+        found = _written_parameters(function)
+    return found + _options(function) if function.args.kwarg else found
+
+
+def _written_parameters(function: ast.FunctionDef) -> list[inspect.Parameter]:
+    arguments = function.args
+    given = arguments.args[1:]
+    defaults = [None] * (len(given) - len(arguments.defaults)) + [_literal(d) for d in arguments.defaults]
+    return [
+        inspect.Parameter(a.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d if i >= 1 else inspect._empty)
+        for i, (a, d) in enumerate(zip(given, defaults[-len(given) :] if given else [], strict=True))
+    ]
+
+
+def _literal(node: ast.expr) -> Any:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def _options(function: ast.FunctionDef) -> list[inspect.Parameter]:
+    """kwargs.get("training") and kwargs["training"] as parameters."""
+    keys: list[ast.expr] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("get", "pop"):
+            keys += node.args[:1]
+        elif isinstance(node, ast.Subscript):
+            keys.append(node.slice)
+    named = dict.fromkeys(_literal(key) for key in keys)
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
+        for name in named
+        if isinstance(name, str) and name.isidentifier() and _two_values(name, None, _NO_TEXT)
+    ]
+
+
 def required(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty
 
@@ -137,9 +179,12 @@ class Switch(NamedTuple):
 NO_SWITCH = Switch("none")
 
 
+_NO_TEXT = ClassText(frozenset(), frozenset(), {})
+
+
 def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
     kind = type(instance)
-    for parameter in parameters(getattr(instance, forward))[1:]:
+    for parameter in parameters_of(instance, forward, text)[1:]:
         if found := _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
     test = find_method(kind, names.TEST_FORWARD)
@@ -151,7 +196,7 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
 
 
 def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
-    known = {n: getattr(type(instance), n, None) for n in text.attributes} | dict(vars(instance))
+    known = {n: getattr(type(instance), n, None) for n in text.attributes} | attributes(instance)
     for name, value in known.items():
         meant = role_of(name)
         if callable(value) or meant is None or (meant.role == "trainable") != trainable:
@@ -198,11 +243,11 @@ class Arguments(NamedTuple):
         return any(role == other for _, other in self.roles)
 
 
+_OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps")
 _OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr")
 
 
-def forward_arguments(method: Callable[..., Any], switch: Switch) -> Arguments:
-    found = parameters(method)
+def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Arguments:
     main = _main(found)
     roles = [(main.name, "x")] if main else []
     for parameter in found:
@@ -226,16 +271,13 @@ def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     return next((p for p in found if is_data(p)), found[0] if found else None)
 
 
-def backward_arguments(method: Callable[..., Any]) -> Arguments:
+def backward_arguments(given: list[inspect.Parameter]) -> Arguments:
     """backward(dout), (dout, cache), (input, gradOutput), (dout, lr), (dout, optimizer)."""
-    found = [(p, role_of(p.name)) for p in parameters(method)]
+    found = [(p, role_of(p.name)) for p in given]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
-    roles: list[tuple[str, str]] = []
-    free = [p.name for p, role in wanted if role not in ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps")]
+    free = [p.name for p, role in wanted if role not in _OF_BACKWARD]
     upstream = free[0] if free else wanted[0][0].name if wanted else found[0][0].name if found else ""
-    for parameter, role in wanted:
-        known = role if role in ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps") else ""
-        roles.append((parameter.name, "dout" if parameter.name == upstream else known))
-    if upstream and not any(role == "dout" for _, role in roles):
-        roles.append((upstream, "dout"))
-    return Arguments(tuple(roles))
+    # What else it asks for are the further results of the forward pass, in their order.
+    rest = {name: f"rest{i}" for i, name in enumerate(free[1:])}
+    roles = {p.name: rest.get(p.name, role) for p, role in wanted}
+    return Arguments(tuple((roles | ({upstream: "dout"} if upstream else {})).items()))

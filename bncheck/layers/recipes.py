@@ -9,8 +9,8 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
-from bncheck.layers.conventions import flat, role_of
-from bncheck.layers.instances import Recorder
+from bncheck.layers.conventions import flat, role_of, words
+from bncheck.layers.instances import Recorder, leaves, put
 from bncheck.layers.methods import ClassText, find_method, method_names, parameters, required
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
@@ -53,22 +53,22 @@ def to_layer(x: Array, layout: str) -> Array:
 
 def from_layer(y: Any, layout: str, shape: tuple[int, ...]) -> Array:
     """A copy, (N, M) again; as it is where its shape is another."""
-    y = np.asarray(y)
+    given = np.array(y)
     n, m = shape
     images = spatial(n)
-    if layout == COLUMNS and y.shape == (m, n):
-        return y.T.copy()
-    if layout == CHANNELS_FIRST and y.shape == (images[0], m, *images[1:]):
-        return y.transpose(0, 2, 3, 1).reshape(n, m).copy()
-    if layout == CHANNELS_LAST and y.shape == (*images, m):
-        return y.reshape(n, m).copy()
-    return y.copy()
+    if layout == COLUMNS and given.shape == (m, n):
+        return given.T
+    if layout == CHANNELS_FIRST and given.shape == (images[0], m, *images[1:]):
+        return given.transpose(0, 2, 3, 1).reshape(n, m)
+    if layout == CHANNELS_LAST and given.shape == (*images, m):
+        return given.reshape(n, m)
+    return given
 
 
 def to_columns(value: Any, m: int) -> Array:
     """A gradient or statistic as (M,); anything else is handed on as it is, for the contract check to name."""
-    value = np.asarray(value)
-    return value.reshape(m).copy() if value.size == m and (value.ndim == 0 or m in value.shape) else value.copy()
+    given = np.array(value)
+    return given.reshape(m) if given.size == m and (given.ndim == 0 or m in given.shape) else given
 
 
 def statistic(value: Any, layout: str, m: int) -> Array:
@@ -106,6 +106,7 @@ class Recipe:
         instance = self.kind(**self._arguments(parameters(self.kind), d, raw))
         if self.prepared:
             self._prepare(instance, d, raw)
+        _watch_optimizers(instance)
         return instance
 
     def takes(self, role: str) -> bool:
@@ -181,6 +182,15 @@ class Recipe:
         for name in self.text.attributes:
             if _role(name) == "shape" and flat(name) != "shape" and not hasattr(instance, name):
                 setattr(instance, name, self._shape(d))
+
+
+def _watch_optimizers(instance: Any) -> None:
+    """What an optimizer of the user's own makes of a gradient need not show it."""
+    for path, value in list(leaves(instance)):
+        name = str(path[-1][1])
+        is_one = _role(name) == "optimizer" or words(name)[-1:] in (["opt"], ["optimizer"], ["optim"])
+        if is_one and hasattr(type(value), "__dict__") and any(hasattr(value, step) for step in names.STEPS):
+            put(instance, path, Recorder())
 
 
 _SKIP: Final = object()

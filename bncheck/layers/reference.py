@@ -22,6 +22,11 @@ class ReferencePass:
     def state(self) -> Statistics | None:
         return self.running()
 
+    def inv(self) -> Array:
+        """1 / sqrt(var + eps) of each column, (M,), in the dtype computed in."""
+        call = _computed(self.call)
+        return batchnorm.centre(call.x, call.settings.eps, _fixed(call))[1]
+
     def running(self) -> Statistics | None:
         call = self.call
         if call.running is None or call.settings.mode is Mode.TEST:

@@ -13,13 +13,20 @@ from bncheck.layers import classes, functions
 from bncheck.layers.loading import load
 from bncheck.layers.protocol import Layer
 
-_GLUE = """write a glue file of ten lines and name that:
+_GLUE = """
+    # glue.py: ten lines that say how your layer is called; then: bncheck check glue.py
     from {module} import ...
+
     def batchnorm_forward(x, gamma, beta, bn_param):
-        # bn_param: mode "train" or "test", eps, momentum (share kept), running_mean, running_var (update these)
+        # bn_param holds mode ("train" or "test"), eps, momentum (the share kept),
+        # and running_mean and running_var, which training is to replace
+        ...
         return out, cache
+
     def batchnorm_backward(dout, cache):
-        return dx, dgamma, dbeta"""
+        ...
+        return dx, dgamma, dbeta
+"""
 
 
 class Resolved(NamedTuple):
@@ -38,7 +45,7 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
         names = ", ".join(loaded.names) or "nothing"
         what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
         module = loaded.path.rsplit("/", 1)[-1].removesuffix(".py")
-        raise BadInput(f"{loaded.path}: {what}; it defines {names}; {_GLUE.format(module=module)}")
+        raise BadInput(f"{loaded.path}: {what}; it defines {names}", _GLUE.format(module=module))
     return Resolved(tuple(found), loaded.notes)
 
 

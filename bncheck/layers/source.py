@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 Token = tokenize.TokenInfo
+NAMED_SO = re.compile(r"norm|bn", re.IGNORECASE)
+HEAD = re.compile(r"\s*(?:async\s+)?(?:def|class)\b")
+START = re.compile(r"(?!else\b|elif\b|except\b|finally\b)[^\s#)\]}]")
+CONFLICT = re.compile(r"<{7}|={7}|>{7}")
 SKIPPED = {tokenize.NL, tokenize.COMMENT}
 OPENING, CLOSING = set("([{"), set(")]}")
 
@@ -42,7 +46,41 @@ def read(path: Path) -> Source:
         try:
             return Source(str(path), mended, ast.parse(mended, str(path)), _complaint(error))
         except (SyntaxError, ValueError):
-            raise error from None
+            kept = _salvaged(mended)
+            if not kept:
+                raise error from None
+            return Source(str(path), kept, ast.parse(kept, str(path)), _complaint(error))
+
+
+def _salvaged(text: str) -> str:
+    """The parts between one unindented line and the next that parse; nothing where the layer may be in another."""
+    parts: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if START.match(line) and not (parts[-1] and parts[-1][-1].startswith("@")):
+            parts.append([])
+        parts[-1].append(line)
+    kept: list[str] = []
+    for part in parts:
+        parses = _parses("\n".join(part))
+        if not parses and not _is_spare(part):
+            return ""
+        kept += part if parses else [""] * len(part)
+    return "\n".join(kept) if any(HEAD.match(line) for line in kept) else ""
+
+
+def _parses(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _is_spare(part: list[str]) -> bool:
+    """Whether it is one definition that is named unlike the layer, or a statement with none in it."""
+    heads = [line for line in part if HEAD.match(line)]
+    whole = not heads or bool(HEAD.match(part[0])) or part[0].startswith("@")
+    return whole and not any(NAMED_SO.search(line) for line in heads) and not any(map(CONFLICT.match, part))
 
 
 def _complaint(error: Exception) -> str:
@@ -121,11 +159,13 @@ def _edits(tokens: list[Token]) -> Iterator[Edit]:
     elif first.string == "except" and commas:
         yield _replaced(commas[0], " as")
     elif first.string == "raise" and commas:
-        yield _replaced(commas[0], "(")
+        yield Edit(commas[0].start[0], commas[0].start[1], _next(tokens, commas[0]), "(")
         yield Edit(last.end[0], last.end[1], last.end[1], ")")
     for before, token in itertools.pairwise(tokens):
         if token.string == "<>":
             yield _replaced(token, "!=")
+        elif before.string == "<" and token.string == ">" and before.end == token.start:
+            yield Edit(token.start[0], before.start[1], token.end[1], "!=")
         elif token.string in ("L", "l") and before.type == tokenize.NUMBER and before.end == token.start:
             yield _replaced(token, "")
 
@@ -143,11 +183,17 @@ def _print(tokens: list[Token], commas: list[Token]) -> Iterator[Edit]:
         if not commas or tokens[1].start[0] != commas[0].end[0]:
             return
         line, start, stop = first.line.split("\n")[0], tokens[2].start[1], commas[0].start[1]
-        opening = Edit(first.end[0], first.end[1], commas[0].end[1], "(")
+        opening = Edit(first.end[0], first.end[1], _next(tokens, commas[0]), "(")
         closing = f", file={line[start:stop]})"
     yield opening
     trailing = bool(commas) and commas[-1] is last
     yield Edit(last.end[0], last.end[1], last.end[1], f" end=' '{closing}" if trailing else closing)
+
+
+def _next(tokens: list[Token], comma: Token) -> int:
+    """The column where what follows begins, if it does so in the same line."""
+    after = next((token for token in tokens if token.start >= comma.end), comma)
+    return after.start[1] if after is not comma and after.start[0] == comma.end[0] else comma.end[1]
 
 
 def _closes_at_end(tokens: list[Token]) -> bool:
@@ -195,7 +241,10 @@ def definitions(tree: ast.Module) -> list[str]:
 def free_names(source: Source) -> set[str]:
     """The names that functions and classes of the file look up in the module."""
     found = {name for node in statements(source.tree.body) if isinstance(node, Definition) for name in outside(node)}
-    tables = symtable.symtable(source.text, "<names>", "exec").get_children()
+    try:
+        tables = symtable.symtable(source.text, "<names>", "exec").get_children()
+    except SyntaxError:  # what parses need not compile: a return outside a function
+        return found
     while tables:
         table = tables.pop()
         found |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -66,8 +65,13 @@ def module_file(name: str) -> Path | None:
     if file := locate(name, [here]):
         return file.resolve() if not isolation.in_library(str(file)) else None
     spec = None
-    with isolation.Workshop([here], [], name).open(), contextlib.suppress(ImportFails), failing():
-        spec = importlib.util.find_spec(name)
+    try:
+        with isolation.Workshop([here], [], name).open(), failing():
+            spec = importlib.util.find_spec(name)
+    except ImportFails as failure:
+        absent = failure.cause.name if isinstance(failure.cause, ModuleNotFoundError) else None
+        if absent is None or not f"{name}.".startswith(f"{absent}."):
+            return None  # it is there, and its own import will say what is wrong with it
     if spec is None:
         stem = name.replace(".", "/")
         raise BadInput(
@@ -86,9 +90,15 @@ def place_of(file: Path, source: Source, depth: int) -> Place:
     while (folder / "__init__.py").exists() or len(packages) < max([depth, *reach]):
         if folder == folder.parent:
             break
-        packages.insert(0, folder.name.replace(".", "_"))
+        given = (folder / "__init__.py").exists() or not _is_taken(folder.name)
+        packages.insert(0, folder.name.replace(".", "_") + "_" * (not given))
         folder = folder.parent
     if file.name != "__init__.py":
-        taken = not packages and (file.stem in sys.modules or file.stem in sys.stdlib_module_names)
+        taken = not packages and (file.stem in sys.modules or _is_taken(file.stem))
         packages.append(file.stem.replace(".", "_") + "_" * taken)
     return Place(file, ".".join(packages) or file.parent.name, folder)
+
+
+def _is_taken(name: str) -> bool:
+    """Whether that is a library's name, which a mere folder must not hide."""
+    return name in sys.stdlib_module_names or (name in sys.modules and not isolation.is_users(sys.modules[name]))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -41,6 +42,7 @@ from bncheck.layers.jax_layers import (
 from bncheck.layers.protocol import Call, Layer, Traits
 from bncheck.vocabulary import Mode
 
+RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
 LEAVES = ("x", "gamma", "beta")
 
 
@@ -203,8 +205,8 @@ class Object:
         inner, library = narrowed(call), self.library
         values, width = values_of(inner.settings, self.taken), inner.gamma.size
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
-            new = self.make(width, self.layout, {"eps": values["eps"], "momentum": values["momentum"]})
-            thing = new if state is None else copied(state)
+            share = {"eps": values["eps"], "momentum": values["momentum"]}
+            thing = self.make(width, self.layout, share) if state is None else copied(state)
             gamma, beta = self._set(thing, inner, values)
             x = library.tensor(spread(inner.x, self.layout)).requires_grad_()
             handed = x.clone()
@@ -311,7 +313,7 @@ def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
 
     def make(width: int, layout: str, values: dict[str, float]) -> Any:
         own = {name: values[role] for name, role in roles.items() if role in values}
-        sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, 2 if layout == "flat" else 4)
+        sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
         return cls(**own, **sizes)
 
     return make
@@ -326,7 +328,7 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
         return None
     anything: Any = thing
     if inspect.isclass(thing) and issubclass(thing, _torch().autograd.Function):
-        return _of_autograd(thing, name, placed(path, f"{name}.forward"))
+        return _of_autograd(thing, name, path)
     if inspect.isclass(thing) and isinstance(inspect.getattr_static(thing, "forward", None), staticmethod):
         return _of_functions(anything.forward, getattr(thing, "backward", None), name, "static class", path)
     if inspect.isclass(thing):
@@ -371,7 +373,7 @@ def _is_over_tensors(thing: object) -> bool:
     return speaks(thing if inspect.isclass(thing) or inspect.isroutine(thing) else type(thing), "torch")
 
 
-def _of_autograd(cls: Any, name: str, source: str) -> Layer | None:
+def _of_autograd(cls: Any, name: str, path: str) -> Layer | None:
     """What is handed its mean and its variance does not find them by itself, and is a part of a layer."""
     lone = cls.setup_context is not _torch().autograd.Function.setup_context
     signature = Signature.of(cls.forward)
@@ -379,7 +381,12 @@ def _of_autograd(cls: Any, name: str, source: str) -> Layer | None:
         return None
     signature = signature if lone else Signature(signature.parts[1:])
     layer = Functional(name, cls.apply, signature, Torch())
-    return settled(layer, f"torch.autograd.Function {name}", "gradients by its backward", source)
+    return settled(
+        layer,
+        f"torch.autograd.Function {name}",
+        "gradients by its backward",
+        placed(path, cls, f"{cls.__qualname__}.forward"),
+    )
 
 
 def _of_functions(forward: Any, backward: Any, name: str, kind: str, path: str) -> Layer | None:
@@ -388,19 +395,28 @@ def _of_functions(forward: Any, backward: Any, name: str, kind: str, path: str) 
     if signature is None or (backward and back is None):
         return None
     way = f"gradients by {backward.__name__}" if back else "gradients by autograd"
-    source = placed(path, getattr(forward, "__qualname__", name))
+    source = placed(path, forward, getattr(forward, "__qualname__", name))
     tried = [Torch((backward, back) if back else None, by_grad) for by_grad in ((False,) if back else (False, True))]
     layers = [Functional(name, forward, signature, library) for library in tried]
     differs = len(layers) > 1 and _differ(*(outcome(layer, trial(mode=Mode.TEST)) for layer in layers))
     return settled(layers[-1 if differs else 0], f"torch {kind} {name}", way, source)
 
 
+class Candidate(NamedTuple):
+    """A layer in one of the layouts, and whether it takes a trial."""
+
+    layer: Object
+    width: int
+    fresh: Any
+    works: bool
+
+
 def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
     cls = thing if inspect.isclass(thing) else type(thing)
-    found = next((one for layout in LAYOUTS if (one := _tried(make, name, thing, layout))), None)
-    if found is None:
+    candidates = [one for layout in LAYOUTS if (one := _candidate(make, name, thing, layout))]
+    if not candidates or re.search(r"(layer|instance|group|rms)_?norm", cls.__name__, re.IGNORECASE):
         return None
-    layer, width, fresh = found
+    layer, width, fresh, _ = next((one for one in candidates if one.works), candidates[0])
     call, test = trial(width), trial(width, mode=Mode.TEST)
     if not is_centred(outcome(layer, call), call) and not speaks_of_layer(cls.__name__, cls.__doc__):
         return None
@@ -411,7 +427,7 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
     keeps = {"mean", "var"} <= set(layer.places)
     is_module = issubclass(cls, _torch().nn.Module)
     by_hand = not is_module and hasattr(cls, "backward")
-    home = f"{cls.__module__}.{cls.__qualname__}" if speaks_of_torch(cls) else name
+    home = f"torch.nn.{cls.__name__}" if getattr(_torch().nn, cls.__name__, None) is cls else name
     kind = f"torch {'module' if is_module else 'class'} {home}"
     traits = Traits(
         recognised=told(kind, layer.layout, taken, f"gradients by {'its backward' if by_hand else 'autograd'}"),
@@ -424,13 +440,9 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         keeps_statistics=keeps,
         starts_anywhere=keeps,
         widest="float64",
-        source=(placed(path, f"{name}.forward"),),
+        source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
-
-
-def speaks_of_torch(cls: Any) -> bool:
-    return str(cls.__module__).split(".")[0] == "torch"
 
 
 def _differ(one: Array | None, other: Array | None) -> bool:
@@ -442,20 +454,24 @@ def _setting(thing: Any, role: str) -> float | None:
     return next((value for value in found if isinstance(value, int | float) and not isinstance(value, bool)), None)
 
 
-def _tried(make: Any, name: str, thing: Any, layout: str) -> tuple[Object, int, Any] | None:
-    """The layer in this layout, if it takes a trial; one that calls itself batch normalization need not, laid flat."""
-    values: dict[str, float] = {}
+def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | None:
     try:
         with guarded(name), quiet():
             width = 5 if inspect.isclass(thing) else _width(thing)
-            fresh = make(width, layout, values)
+            fresh = make(width, layout, {})
             places = _places(fresh, width)
     except LayerRaised:
         return None
     if not {"gamma", "beta"} <= set(places) or _strange(fresh, width):
         return None
     layer = Object(name, make, places, layout=layout)
-    return (layer, width, fresh) if outcome(layer, trial(width)) is not None else None
+    try:
+        made = layer.forward(trial(width))
+    except LayerRaised:
+        return Candidate(layer, width, fresh, False)
+    if made.statistics is None:
+        layer = replace(layer, places={role: place for role, place in places.items() if role in LEAVES})
+    return Candidate(layer, width, fresh, made.out.shape == trial(width).x.shape)
 
 
 def _width(thing: Any) -> int:

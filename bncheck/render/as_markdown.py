@@ -19,7 +19,7 @@ def render(result: Report | PassReport, look: Look) -> str:
 
 
 def _pipes(table: Table) -> str:
-    rule = (":---", *("---:" for _ in table.header[1:]))
+    rule = tuple(":---" if j in table.words else "---:" for j in range(len(table.header)))
     lines = [_line(table.header), _line(rule), *map(_line, table.rows)]
     return "\n".join([*lines, "", _literal(table.note)] if table.note else lines)
 

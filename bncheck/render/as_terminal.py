@@ -48,7 +48,7 @@ def _grid(table: Table, widths: list[int]) -> Grid:
     # Text, not str: rich would read dx[n, d] as markup and drop it.  The widths are ours: its own may cut a cell.
     grid = Grid(box=SIMPLE_HEAD, pad_edge=False, caption=table.note or None, caption_justify="left")
     for j, (name, width) in enumerate(zip(table.header, widths, strict=True)):
-        grid.add_column(Text(name), justify="right" if j else "left", overflow="fold", width=width)
+        grid.add_column(Text(name), justify="left" if j in table.words else "right", overflow="fold", width=width)
     for row in table.rows:
         grid.add_row(*map(_styled, row))
     return grid

@@ -18,7 +18,7 @@ def _aligned(table: Table) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(
-            cell.rjust(width) if j else cell.ljust(width)
+            cell.ljust(width) if j in table.words else cell.rjust(width)
             for j, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in cells

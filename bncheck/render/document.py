@@ -17,6 +17,8 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     """What was left out, if anything."""
+    words: tuple[int, ...] = (0,)
+    """The columns that hold words and not numbers."""
 
 
 class Document(NamedTuple):
@@ -65,7 +67,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
 def _sections(report: Report) -> Table:
     codes = {s.name: s.said for s in report.sections}
     rows = tuple((s.name.replace("_", " "), s.verdict.value, codes[s.name]) for s in report.sections)
-    return Table(("section", "verdict", "what was seen"), rows)
+    return Table(("section", "verdict", "what was seen"), rows, words=(0, 1, 2))
 
 
 def _errors(report: Report) -> Table:
@@ -108,16 +110,29 @@ def _sentence(finding: Finding) -> str:
 
 
 def _summary(report: Report) -> str:
+    cost = f"{report.forward_passes:g} forward passes, {report.seconds:.2g} s"
+    said = _of_sections(report) if report.sections else _of_gradients(report)
+    return f"{report.verdict.value}: {said} ({cost})"
+
+
+def _of_sections(report: Report) -> str:
+    names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
+    return {
+        Verdict.PASS: f"nothing wrong in {_and(names[Verdict.PASS])}",
+        Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
+        Verdict.FAIL: f"something is wrong in {_and(names[Verdict.FAIL])}",
+    }[report.verdict]
+
+
+def _of_gradients(report: Report) -> str:
     names = {v: [g.name for g in report.gradients if g.verdict is v] for v in Verdict}
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
-    cost = f"{report.forward_passes:g} forward passes, {report.seconds:.2g} s"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
-    said = {
+    return {
         Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
         Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
-    }
-    return f"{report.verdict.value}: {said[report.verdict]} ({cost})"
+    }[report.verdict]
 
 
 def _and(names: list[str]) -> str:

@@ -1,0 +1,70 @@
+"""What the parts of a class are for whose names say nothing: they are changed, and the output is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.errors import LayerRaised
+from bncheck.layers.class_layer import ClassLayer
+from bncheck.layers.class_plan import Plan
+from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
+from bncheck.layers.instances import Slot, clone, leaves, pattern_of, put
+from bncheck.layers.protocol import Call, Traits
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
+
+
+def guessed_slots(plan: Plan, fresh: Any, x: Array) -> dict[str, Slot]:
+    """gamma, beta, mean and var, as far as ``plan`` lacks them."""
+    found: dict[str, Slot] = {}
+    for scale, shift, mode in (("gamma", "beta", Mode.TRAIN), ("var", "mean", Mode.TEST)):
+        missing = [role for role in (scale, shift) if role not in plan.slots and not plan.forward_arguments.has(role)]
+        if not missing or (mode is Mode.TEST and plan.switch.kind == "none"):
+            continue
+        for path, moved in _effects(replace(plan, slots=plan.slots | found), fresh, x, mode):
+            role = shift if np.allclose(moved, moved[0]) else scale
+            if role in missing and role not in found:
+                found[role] = Slot((path,), pattern_of(dict(leaves(fresh))[path], x.shape[1]))
+    return found
+
+
+def _effects(plan: Plan, fresh: Any, x: Array, mode: Mode) -> Iterator[tuple[Path, Array]]:
+    """How the output moves with each array of D numbers that has no name that we know."""
+    taken = {path for slot in plan.slots.values() for path in slot.paths}
+    usual = _out(plan, fresh, x, mode)
+    for path, value in leaves(fresh):
+        if usual is None or path in taken or pattern_of(value, x.shape[1]) is None or value.dtype.kind != "f":
+            continue
+        changed = clone(fresh, {})
+        put(changed, path, value * 2 + 1)
+        out = _out(plan, changed, x, mode)
+        if out is not None and out.shape == usual.shape and not np.array_equal(out, usual):
+            yield path, out - usual
+
+
+def _out(plan: Plan, instance: Any, x: Array, mode: Mode) -> Array | None:
+    ones = np.ones(x.shape[1])
+    bare = ClassLayer("", replace(plan, slots={}), Traits())
+    try:
+        return bare.forward(Call(x, ones, 0 * ones, None, LayerSettings(mode)), instance).out
+    except LayerRaised:
+        return None
+
+
+def guessed_gradients(plan: Plan, later: Any) -> dict[str, Slot]:
+    """dka for ka: an array named after a parameter whose name says nothing."""
+    found: dict[str, Slot] = {}
+    for role in ("gamma", "beta"):
+        if role not in plan.slots:
+            continue
+        name = flat(str(plan.slots[role].paths[0][-1][1]))
+        names = {prefix + name for prefix in PREFIXES} | {name + suffix for suffix in SUFFIXES}
+        for path, value in leaves(later):
+            if flat(str(path[-1][1])) in names and isinstance(value, np.ndarray):
+                found.setdefault("d" + role, Slot((path,), None))
+    return found
