@@ -45,6 +45,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
+    shutil.copy(ROOT / "tests" / "readme_layers.py", tmp_path / "layers.py")
     return tmp_path
 
 
@@ -77,4 +78,8 @@ def masked(text: str) -> list[str]:
 
 def test_the_python_example_runs(folder: Path) -> None:
     for block in blocks("python"):
-        subprocess.run([sys.executable, "-c", block], cwd=folder, check=True)
+        if "def test_" in block:
+            (folder / "test_layer.py").write_text(block)
+            subprocess.run([sys.executable, "-m", "pytest", "-q", "test_layer.py"], cwd=folder, check=True)
+        else:
+            subprocess.run([sys.executable, "-c", block], cwd=folder, check=True)

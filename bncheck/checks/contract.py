@@ -62,6 +62,9 @@ def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator
                 continue
             code = "BN002" if name == "dx" or value.size not in (1, batch.x.size) else "BN201"
             yield CATALOGUE[code].found(name, f"{name} has shape {value.shape} where {shape} is right")
+    for name, shape in zip(Gradients._fields, getattr(made, "shapes", ()), strict=False):
+        if name != "dx" and shape != batch.gamma.shape and np.prod(shape) == batch.d:
+            yield CATALOGUE["BN002"].noted(name, f"{name} has shape {shape}, which holds the same numbers")
     written = dict.fromkeys(getattr(made, "written", ()))
     if written:
         yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")

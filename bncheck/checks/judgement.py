@@ -45,21 +45,19 @@ def judge(
     at = (row, column)
     index = place(row, column) if analytic.ndim == 2 else (column,)
     worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(np.atleast_2d(rounding)[at]))
-    verdict, reason = Verdict.PASS, ""
-    if wrong := int(np.sum(excess > 1)):
+    wrong, resolved = int(np.sum(excess > 1)), np.abs(n) > allowed
+    verdict, reason = _verdict(unknown, resolved)
+    if wrong:
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
-    elif unknown.any() or not np.any(np.abs(n) > allowed):
-        verdict, reason = Verdict.BLIND, _UNKNOWN if unknown.any() else _BLIND
-    return GradientResult(
-        name=name,
-        shape=tuple(analytic.shape),
-        max_rel_error=float(relative.max()),
-        max_abs_error=float(difference.max()),
-        error_bar=float(bar.max()),
-        worst=worst,
-        verdict=verdict,
-        reason=reason,
-    )
+    errors = (float(part.max()) for part in (relative, difference, bar))
+    return GradientResult(name, tuple(analytic.shape), *errors, worst=worst, verdict=verdict, reason=reason)
+
+
+def _verdict(unknown: Array, resolved: Array) -> tuple[Verdict, str]:
+    """Of a gradient in which nothing is wrong: could anything have been seen?"""
+    if unknown.any():
+        return Verdict.BLIND, _UNKNOWN
+    return (Verdict.PASS, "") if resolved.any() else (Verdict.BLIND, _BLIND)
 
 
 def _ratio(size: Array, limit: Array) -> Array:

@@ -29,7 +29,8 @@ def check(subject: Subject) -> Outcome:
     var = fit(last[0].var, last[1].var, candidates(last[2], subject.settings.eps, "variance"))
     findings = tuple(_judge(subject, mean, var))
     said = "; ".join(f"running {name}: {_said(f)}" for name, f in (("mean", mean), ("variance", var)))
-    return Outcome(findings, said)
+    taken = "share taken" in subject.layer.traits.recognised
+    return Outcome(findings, said + "; PyTorch's momentum, the share taken" * taken)
 
 
 def _steps(subject: Subject) -> Iterator[tuple[Statistics, Statistics, Array]]:

@@ -41,7 +41,7 @@ def check_layer(
     subject = Subject(layer, batch, settings, np.dtype(np.float64))
     run = _Suite(subject, check, progress)
     outcomes = dict(zip(SECTIONS, run.outcomes(), strict=False))
-    sections = tuple(Section(name, _verdict(outcome), outcome.said) for name, outcome in outcomes.items())
+    sections = tuple(_section(name, outcome) for name, outcome in outcomes.items())
     findings = tuple(dict.fromkeys(f for outcome in outcomes.values() for f in outcome.findings))
     return Report(
         verdict=Verdict.worst([section.verdict for section in sections]),
@@ -117,11 +117,11 @@ class _Suite:
             report = self._one(batch, replace(settings, mode=Mode.TEST))
             verdicts.append(report.verdict)
             findings += report.findings
-        own = "its own forward pass" + ("" if forward_right else ", which is not the definition")
+        own = "the layer's own forward pass" + ("" if forward_right else ", which is not the definition")
         verdict = (
             Verdict.FAIL if Verdict.FAIL in verdicts else Verdict.PASS if Verdict.PASS in verdicts else Verdict.BLIND
         )
-        return Outcome(_first_of_each(findings), f"{len(verdicts)} batches against differences of {own}", verdict)
+        return Outcome(_first_of_each(findings), f"{len(verdicts)} batches: as the differences of {own}", verdict)
 
     def _one(self, batch: Batch, settings: LayerSettings) -> Report:
         narrow = str(self.subject.dtype)
@@ -164,6 +164,12 @@ def _folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         if finding.code not in folded:
             seen.setdefault((finding.code, finding.quantity), finding)
     return tuple(seen.values())
+
+
+def _section(name: str, outcome: Outcome) -> Section:
+    errors = [f for f in outcome.findings if f.severity is Severity.ERROR]
+    said = "; ".join(dict.fromkeys(f"{f.code} {f.title}" for f in errors)) or outcome.said
+    return Section(name, _verdict(outcome), said)
 
 
 def _verdict(outcome: Outcome) -> Verdict:

@@ -46,7 +46,9 @@ def _run(arguments: list[str]) -> Exit:
     except BadInput as error:
         return _say("\n".join([_line(str(error)), *error.example.splitlines()]), Exit.USAGE)
     except LayerRaised as raised:
-        return _say(str(raised), Exit.RAISED)
+        from bncheck.layers.isolation import frames
+
+        return _say(f"{raised}\n{frames(raised)}".rstrip(), Exit.RAISED)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", Exit.INTERRUPTED)
     except MemoryError:

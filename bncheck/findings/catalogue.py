@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from bncheck.report import Finding
@@ -16,6 +17,10 @@ class Entry(NamedTuple):
 
     def found(self, quantity: str, evidence: str) -> Finding:
         return Finding(self.code, self.title, self.severity, quantity, evidence, self.hint)
+
+    def noted(self, quantity: str, evidence: str) -> Finding:
+        """The same where it does no harm."""
+        return replace(self.found(quantity, evidence), severity=Severity.NOTE)
 
 
 _CONTRACT = (

@@ -40,7 +40,7 @@ def settle(layer: ClassLayer, file: str) -> ClassLayer:
         recognised=_sentence(plan, file, keeps),
         packs=_pass(layer, d=7) is not None,
         takes_eps=_takes_eps(layer),
-        takes_momentum=plan.takes("momentum") and _follows(share),
+        takes_momentum=keeps and plan.takes("momentum") and _follows(share),
         has_backward=plan.backward is not None,
         has_test_mode=plan.switch.kind != "none",
         keeps_statistics=keeps,
@@ -100,7 +100,7 @@ def _start_shows(layer: ClassLayer, mode: Mode) -> bool:
     if one is None or other is None:
         return False
     means = _mean(one), _mean(other)
-    moved = means[0] is not None and means[1] is not None and not np.array_equal(*means, equal_nan=True)
+    moved = means[0] is not None and means[1] is not None and not np.array_equal(means[0], means[1], equal_nan=True)
     return moved or _differ(one, other)
 
 

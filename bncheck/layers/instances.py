@@ -7,6 +7,7 @@ import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -26,6 +27,8 @@ def clone(value: Any, memo: dict[int, Any]) -> Any:
     if isinstance(value, np.ndarray):
         made = memo[id(value)] = value.copy()
         return made
+    if isinstance(value, Recorder):
+        return copy.copy(value)
     if isinstance(value, types.MethodType):
         return types.MethodType(value.__func__, clone(value.__self__, memo))
     if type(value) in (list, dict, tuple, set):
@@ -47,10 +50,8 @@ def _clone_container(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _clone_object(value: Any, memo: dict[int, Any]) -> Any:
-    own = type(value)
-    plain = not _copies_itself(own) and own.__flags__ & (1 << 9)
-    if plain and hasattr(value, "__dict__") and not _has_slots(own) and own.__basicsize__ == _PLAIN_SIZE:
-        made = memo[id(value)] = object.__new__(own)
+    if _is_plain(type(value)):
+        made = memo[id(value)] = object.__new__(type(value))
         for key, item in vars(value).items():
             made.__dict__[key] = clone(item, memo)
         return made
@@ -66,16 +67,16 @@ class _Plain:
     pass
 
 
-_PLAIN_SIZE = _Plain.__basicsize__
+_KNOWN: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
 
 
-def _copies_itself(own: type) -> bool:
-    ways = ("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__")
-    return any(way in vars(base) for base in own.__mro__ if base is not object for way in ways)
-
-
-def _has_slots(own: type) -> bool:
-    return any("__slots__" in vars(base) and vars(base)["__slots__"] for base in own.__mro__)
+def _is_plain(own: type) -> bool:
+    """Whether an object of this class is its __dict__ and nothing else, and copies itself in no way of its own."""
+    if own not in _KNOWN:
+        ways = ("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__", "__setstate__", "__slots__")
+        usual = not any(vars(base).get(way) for base in own.__mro__ if base is not object for way in ways)
+        _KNOWN[own] = usual and own.__dictoffset__ != 0 and own.__basicsize__ == _Plain.__basicsize__
+    return _KNOWN[own]
 
 
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -147,6 +147,13 @@ def fitted(values: Any, width: int) -> Array:
     return array.reshape(width) if array.size == width else array
 
 
+def ordered(made: Any) -> tuple[Any, Any, Any]:
+    parts = [inner for part in made for inner in (part if isinstance(part, tuple | list) else [part])]
+    if len(parts) < 3 or any(part is None for part in parts[:3]):
+        raise NotImplementedError("the backward pass returns no dx, dgamma, dbeta")
+    return parts[0], parts[1], parts[2]
+
+
 def narrowed(call: Call) -> Call:
     """No tensor library goes beyond float64."""
     return call.astype(np.float64) if call.x.dtype.itemsize > 8 else call
@@ -339,6 +346,22 @@ def defined(names: dict[str, object], tree: ast.Module, wanted: str | None) -> l
     return [(name, thing) for name, thing in names.items() if name in bound and not name.startswith("_")]
 
 
+def counterpart(name: str, names: dict[str, object]) -> Any:
+    """The backward function that goes by the same name; None where there is none."""
+    pairs = (("forward", "backward"), ("fwd", "bwd"))
+    return next((names.get(name.replace(*pair)) for pair in pairs if pair[0] in name), None)
+
+
+def is_backward(name: str) -> bool:
+    return "backward" in name or "bwd" in name
+
+
+def titled(layers: list[Any], path: str, wanted: str | None) -> list[Layer]:
+    """As reports show them; of several ways back, the one that was asked for."""
+    named = [layer for layer in layers if layer.name == wanted] or layers
+    return [replace(layer, name=f"{path.rpartition('/')[2]}:{layer.name}") for layer in named]
+
+
 def placed(path: str, thing: Any, name: str) -> str:
     """Where the code stands, as file:function; what lives in a session has the module's name for a file."""
     return f"{path.rpartition('/')[2] or getattr(thing, '__module__', '')}:{name}"
@@ -347,11 +370,16 @@ def placed(path: str, thing: Any, name: str) -> str:
 # ---- JAX itself ----
 
 
+@dataclass(frozen=True)
 class Jax:
     """Differentiates by vjp, and by the user's own rule where there is one."""
 
-    automatic = True
+    by_hand: tuple[Any, Signature] | None = None
     by_grad = False
+
+    @property
+    def automatic(self) -> bool:
+        return self.by_hand is None
 
     def tensor(self, array: Array) -> Any:
         return sys.modules["jax.numpy"].asarray(array)
@@ -373,27 +401,39 @@ class Jax:
             config.update("jax_enable_x64", before)
 
     def differentiable(self, function: Any, leaves: Any, _: Mode) -> tuple[Any, Any, Any, tuple[str, ...]]:
+        tensors = list(map(self.tensor, leaves))
+        if self.by_hand:
+            backward, signature = self.by_hand
+            out, after, cache = function(*tensors)
+            return (
+                out,
+                after,
+                lambda dout: ordered(signature.call(backward, {"x": self.tensor(dout), "cache": cache})),
+                (),
+            )
+
         def split(*parts: Any) -> tuple[Any, Any]:
             out, after, _ = function(*parts)
             return out, after
 
-        out, pull, after = sys.modules["jax"].vjp(split, *map(self.tensor, leaves), has_aux=True)
+        out, pull, after = sys.modules["jax"].vjp(split, *tensors, has_aux=True)
         return out, after, lambda dout: pull(self.tensor(dout).astype(out.dtype)), ()
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
-    """A function over JAX arrays; a pair (f, ...) is known by its first.  Flax's own BatchNorm is made one."""
+    """A function over JAX arrays, or a pair of them, forward and backward.  Flax's own BatchNorm is made one."""
     if "jax" not in sys.modules:
         return None
-    function: Any = thing[0] if isinstance(thing, tuple) and thing else thing
+    function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
     made = _of_flax(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
-    signature = Signature.of(made or function)
+    signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
     if signature is None:
         return None
-    layer, kind = Functional(name, made or function, signature, Jax()), "flax module" if made else "JAX function"
-    return settled(layer, f"{kind} {name}", "gradients by vjp", placed(path, function, name))
+    layer = Functional(name, made or function, signature, Jax((backward, back) if back else None))
+    way = f"gradients by {getattr(backward, '__name__', 'backward')}" if back else "gradients by vjp"
+    return settled(layer, f"{'flax module' if made else 'JAX function'} {name}", way, placed(path, function, name))
 
 
 def _of_flax(thing: Any) -> Any:
@@ -432,5 +472,6 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
         return []
     rules = {id(getattr(thing, part, None)) for thing in names.values() for part in ("fwd", "bwd")}
     mine = [(name, thing) for name, thing in defined(names, tree, wanted) if id(thing) not in rules or wanted]
-    made = [of(thing, name, path) for name, thing in mine]
-    return [layer for layer in made if layer]
+    backwards = {name: counterpart(name, names) for name, thing in mine if id(thing) not in rules}
+    made = [of((thing, backwards.get(name)), name, path) for name, thing in mine if not is_backward(name)]
+    return titled([layer for layer in made if layer], path, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ FORMS: Final = 3
 _ANY_LENGTH: Final = 4
 
 
+@lru_cache(64)
 def spatial(n: int) -> tuple[int, int, int]:
     """(images, H, W) for N rows: more than one pixel an image wherever N allows it, and at least two images."""
     pixels = min(

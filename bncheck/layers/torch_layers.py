@@ -25,16 +25,20 @@ from bncheck.layers.jax_layers import (
     Functional,
     Signature,
     TensorPass,
+    counterpart,
     defined,
     fitted,
+    is_backward,
     is_centred,
     momentum_of,
     narrowed,
+    ordered,
     outcome,
     placed,
     settled,
     speaks,
     spread,
+    titled,
     told,
     trial,
     values_of,
@@ -136,13 +140,6 @@ class Torch:
         return pull
 
 
-def ordered(made: Any) -> tuple[Any, Any, Any]:
-    parts = [inner for part in made for inner in (part if isinstance(part, tuple | list) else [part])]
-    if len(parts) < 3 or any(part is None for part in parts[:3]):
-        raise NotImplementedError("the backward pass returns no dx, dgamma, dbeta")
-    return parts[0], parts[1], parts[2]
-
-
 # ---- objects ----
 
 
@@ -168,7 +165,7 @@ def copied(thing: Any) -> Any:
     return copy.deepcopy(thing, {id(one): one.detach().clone() for one in tensors if not one.is_leaf})
 
 
-def _places(thing: Any, width: int) -> dict[str, str]:
+def places_of(thing: Any, width: int) -> dict[str, str]:
     """The names under which gamma, beta and the running statistics stand; those that say it best."""
     found: dict[str, tuple[int, str]] = {}
     for _, key, value in walk(thing):
@@ -182,7 +179,7 @@ def _places(thing: Any, width: int) -> dict[str, str]:
     return {role: key for role, (_, key) in found.items()}
 
 
-def _strange(thing: Any, width: int) -> bool:
+def is_network(thing: Any, width: int) -> bool:
     """Whether it learns more than one gamma and one beta, as a network does."""
     parameter = _torch().nn.Parameter
     learnt = {id(v): v for _, _, v in walk(thing) if isinstance(v, parameter) and v.requires_grad}
@@ -196,7 +193,7 @@ class Object:
     name: str
     make: Callable[[int, str, dict[str, float]], Any]
     places: dict[str, str]
-    library: Torch = Torch()
+    library: Torch = field(default_factory=Torch)
     layout: str = "flat"
     taken: bool | None = None
     traits: Traits = field(default_factory=Traits)
@@ -349,12 +346,10 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     made = [layer for name, thing in mine if not inspect.isroutine(thing) for layer in _all_of(name, thing, path)]
     functions = {name: thing for name, thing in mine if inspect.isroutine(thing)} if not made else {}
     for name, thing in functions.items():
-        if "backward" not in name:
-            other = names.get(name.replace("forward", "backward")) if "forward" in name else None
-            layer = of((thing, other) if other else thing, name, path)
-            made += [layer] if layer else []
-    named = [layer for layer in made if layer.name == wanted]
-    return named or made
+        other = counterpart(name, names)
+        layer = None if is_backward(name) else of((thing, other) if other else thing, name, path)
+        made += [layer] if layer else []
+    return titled(made, path, wanted)
 
 
 def _all_of(name: str, thing: object, path: str) -> Iterator[Layer]:
@@ -459,10 +454,10 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
         with guarded(name), quiet():
             width = 5 if inspect.isclass(thing) else _width(thing)
             fresh = make(width, layout, {})
-            places = _places(fresh, width)
+            places = places_of(fresh, width)
     except LayerRaised:
         return None
-    if not {"gamma", "beta"} <= set(places) or _strange(fresh, width):
+    if not {"gamma", "beta"} <= set(places) or is_network(fresh, width):
         return None
     layer = Object(name, make, places, layout=layout)
     try:

@@ -23,5 +23,6 @@ def _aligned(table: Table) -> str:
         )
         for row in cells
     ]
+    lines = [line.rstrip() for line in lines]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join([*lines, f"({table.note})"] if table.note else lines)

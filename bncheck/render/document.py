@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from bncheck.report import Finding, GradientResult, PassReport, Report
-from bncheck.vocabulary import Verdict
+from bncheck.vocabulary import Severity, Verdict
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
@@ -106,6 +106,8 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
 
 
 def _sentence(finding: Finding) -> str:
+    if finding.severity is Severity.NOTE:
+        return f"{finding.code} note: {finding.title} ({finding.quantity}): {finding.evidence}."
     return f"{finding.code} {finding.title} ({finding.quantity}): {finding.evidence}. Mend: {finding.hint}."
 
 
