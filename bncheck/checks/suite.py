@@ -90,8 +90,10 @@ class _Suite:
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
         yield self._guarded(lambda: running.check(self.subject))
-        yield self._guarded(lambda: test_mode.check(self.subject, reading))
-        yield self._guarded(lambda: self._gradients(bool(reading and not reading.codes)))
+        tested = self._guarded(lambda: test_mode.check(self.subject, reading))
+        yield tested
+        right = bool(reading and not reading.codes)
+        yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
         yield self._guarded(lambda: stability.check(self.subject, reading))
 
     def _guarded(self, section: object) -> Outcome:
@@ -101,7 +103,7 @@ class _Suite:
             code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
             return Outcome((CATALOGUE[code].found("layer", str(raised)),), str(raised))
 
-    def _gradients(self, forward_right: bool) -> Outcome:
+    def _gradients(self, forward_right: bool, test_mode_too: bool) -> Outcome:
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
@@ -112,7 +114,7 @@ class _Suite:
             self.gradients = self.gradients or report.gradients
             verdicts.append(report.verdict)
             findings += report.findings
-        if layer.traits.differentiates_test_mode:
+        if test_mode_too and layer.traits.differentiates_test_mode and layer.traits.keeps_statistics:
             batch = warm_up(self.subject.probe(14), 5, settings.momentum)
             report = self._one(batch, replace(settings, mode=Mode.TEST))
             verdicts.append(report.verdict)

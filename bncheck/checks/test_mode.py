@@ -28,9 +28,10 @@ class Trained(NamedTuple):
 
 def check(subject: Subject, train: Reading | None) -> Outcome:
     traits = subject.layer.traits
-    if not traits.has_test_mode:
-        if not traits.keeps_statistics and not traits.recognised.startswith("class"):
-            return Outcome((), "a plain function, which has none")
+    an_object = traits.recognised.startswith(("class", "torch module"))
+    if not traits.keeps_statistics and not an_object:
+        return Outcome((), "a plain function without running statistics has none")
+    if not (traits.has_test_mode and (traits.keeps_statistics or not an_object)):
         return Outcome((CATALOGUE["BN411"].found("test mode", "nothing switches the layer to it"),), "none was found")
     try:
         trained = _train(subject)

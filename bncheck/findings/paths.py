@@ -90,7 +90,7 @@ def _fit(basis: Array, dx: Array) -> tuple[Array, float]:
 
 def _of_coefficients(call: Call, c: Array) -> Diagnosis:
     direct, mean, variance = np.median(c, axis=1)
-    said = f"dx = {direct:.4g} direct + {mean:.4g} mean + {variance:.4g} variance"
+    said = f"dx = {direct:.3f} direct + {mean:.3f} mean + {variance:.3f} variance"
     for code, expected in {"BN101": (1, 1, 0), "BN102": (1, 0, 1), "BN103": (1, 0, 0)}.items():
         if _same(c, np.array(expected)[:, None] * np.ones_like(c)):
             return Diagnosis(code, said)

@@ -135,7 +135,8 @@ def _try(recipe: Recipe) -> _Trial | None:
         return _Trial(replace(plan, slots=_slots(plan, instance, instance, x)), 0)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     plan = replace(plan, slots=plan.slots | guessed_slots(plan, instance, x))
-    return _Trial(_with_gradients(replace(made, plan=plan), instance), _score(made, x))
+    made = replace(made, plan=plan)
+    return _Trial(_with_gradients(made, instance), _score(made, x))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
@@ -178,7 +179,8 @@ def _score(made: ClassPass, x: Array) -> int:
     if out.shape != x.shape or out.dtype.kind != "f":
         return 0
     gamma = made.plan.slots.get("gamma")
-    if gamma and gamma.pattern is None and isinstance(gamma.read(made.instance), np.ndarray):
+    known = gamma is not None and (gamma.pattern is not None or np.ndim(gamma.read(made.instance)) == 0)
+    if not known and not made.plan.forward_arguments.has("gamma"):
         return 1
     with np.errstate(all="ignore"):
         likeness = [abs(np.corrcoef(out[:, j], x[:, j])[0, 1]) for j in range(x.shape[1])]

@@ -50,7 +50,10 @@ _TABLES: Final[dict[str, str]] = {
         "hiddendim outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
     ),
     "shape": "shape inputshape inshape paramshape outputshape xshape datashape",
-    "flag": "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining",
+    "flag": (
+        "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining istr tr "
+        "usebatchstats usebatchstatistics updatestats updatestatistics learningphase"
+    ),
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
         "evaluate testflg testflag inferencemode testtime prediction frozen"

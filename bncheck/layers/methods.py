@@ -70,9 +70,13 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
     inside = [node for top in nodes for node in ast.walk(top)]
     return ClassText(
         frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
-        frozenset(n.attr for n in inside if isinstance(n, ast.Attribute)),
+        frozenset(n.attr for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)),
         {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
     )
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -197,7 +201,7 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
 
 def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
     known = {n: getattr(type(instance), n, None) for n in text.attributes} | attributes(instance)
-    for name, value in known.items():
+    for name, value in sorted(known.items(), key=lambda item: getattr(role_of(item[0]), "rank", 0)):
         meant = role_of(name)
         if callable(value) or meant is None or (meant.role == "trainable") != trainable:
             continue
@@ -210,12 +214,18 @@ def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switc
 
 def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | None:
     meant = role_of(name)
-    role = meant.role if meant else ""
+    role = meant.role if meant else _flag_in(name) if value in (None, True, False, inspect.Parameter.empty) else ""
     if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):
         if isinstance(value, bool):
             return True, False
         return text.word(names.TRAIN_WORDS, "train"), text.word(names.TEST_WORDS, "test")
     return {"flag": (True, False), "trainable": (True, False), "inverted": (False, True)}.get(role)
+
+
+def _flag_in(name: str) -> str:
+    """phase_train and use_test_stats, by a word in them."""
+    parts = set(names.words(name))
+    return "flag" if parts & set(names.TRAIN_WORDS) else "inverted" if parts & set(names.TEST_WORDS) else ""
 
 
 def _two_methods(instance: Any) -> Switch | None:

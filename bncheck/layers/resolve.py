@@ -40,7 +40,8 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     loaded = load(target, isolate)
     found: list[Layer] = []
     for finder in _finders():
-        found += finder(loaded.names, loaded.tree, loaded.path, loaded.wanted)
+        # What a framework has claimed, NumPy's conventions need not guess at.
+        found = found or finder(loaded.names, loaded.tree, loaded.path, loaded.wanted)
     if not found:
         names = ", ".join(loaded.names) or "nothing"
         what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
@@ -93,4 +94,8 @@ def _frameworks() -> list[Any]:
 
 
 def _finders() -> list[Any]:
-    return [*(framework.find for framework in _frameworks()), functions.find, classes.find]
+    return [*(framework.find for framework in _frameworks()), _numpy]
+
+
+def _numpy(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
+    return [*functions.find(names, tree, path, wanted), *classes.find(names, tree, path, wanted)]
