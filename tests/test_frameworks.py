@@ -16,7 +16,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers import jax_layers, torch_layers
+from bncheck.layers import jax_layers, tensors, torch_layers
 from bncheck.layers.loading import load
 from bncheck.layers.protocol import Call, Layer
 from bncheck.settings import LayerSettings
@@ -142,12 +142,12 @@ def test_an_instance_has_the_columns_that_it_has(torch: Any) -> None:
 @pytest.mark.parametrize("n", [1, 2, 4, 7, 12, 64])
 def test_rows_become_pictures_and_rows_again(n: int) -> None:
     x = np.arange(n * 3.0).reshape(n, 3)
-    for layout in jax_layers.LAYOUTS:
-        there = jax_layers.spread(x, layout)
-        assert np.array_equal(jax_layers.gathered(there, layout, x.shape), x)
+    for layout in tensors.LAYOUTS:
+        there = tensors.spread(x, layout)
+        assert np.array_equal(tensors.gathered(there, layout, x.shape), x)
         assert not np.shares_memory(there, x)
-    assert jax_layers.spatial(64) == (4, 4, 4)
-    assert jax_layers.spatial(7) == (7, 1, 1)
+    assert tensors.spatial(64) == (4, 4, 4)
+    assert tensors.spatial(7) == (7, 1, 1)
 
 
 # ---- what a pass leaves behind ----

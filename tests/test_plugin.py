@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-LAYERS = Path(__file__).parent / "readme_layers.py"
+LAYERS = Path(__file__).parent / "layers" / "readme_layers.py"
 
 
 def outcome(test: str, folder: Path) -> subprocess.CompletedProcess[str]:

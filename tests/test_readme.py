@@ -45,7 +45,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "sample_data", tmp_path / "sample_data")
-    shutil.copy(ROOT / "tests" / "readme_layers.py", tmp_path / "layers.py")
+    shutil.copy(ROOT / "tests" / "layers" / "readme_layers.py", tmp_path / "layers.py")
     return tmp_path
 
 

@@ -49,8 +49,9 @@ def judge(
     verdict, reason = _verdict(unknown, resolved)
     if wrong:
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
-    errors = (float(part.max()) for part in (relative, difference, bar))
-    return GradientResult(name, tuple(analytic.shape), *errors, worst=worst, verdict=verdict, reason=reason)
+    shape = tuple(analytic.shape)
+    largest = float(relative.max()), float(difference.max()), float(bar.max())
+    return GradientResult(name, shape, *largest, worst, verdict, reason)
 
 
 def _verdict(unknown: Array, resolved: Array) -> tuple[Verdict, str]:

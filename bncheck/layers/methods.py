@@ -33,6 +33,8 @@ class ClassText:
     constants: frozenset[str]
     attributes: frozenset[str]
     functions: dict[str, ast.FunctionDef]
+    optimizers: frozenset[str] = frozenset()
+    """What a step is asked of, as in self.optimizer.update(...)."""
 
     def word(self, choices: Iterable[str], default: str) -> str:
         return next((word for word in choices if word in self.constants), default)
@@ -72,6 +74,7 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
         frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
         frozenset(n.attr for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)),
         {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
+        frozenset(_name_of(n.value) for n in inside if isinstance(n, ast.Attribute) and n.attr in names.STEPS),
     )
 
 

@@ -108,7 +108,7 @@ class Recipe:
         instance = self.kind(**self._arguments(parameters(self.kind), d, raw))
         if self.prepared:
             self._prepare(instance, d, raw)
-        _watch_optimizers(instance)
+        _watch_optimizers(instance, self.text.optimizers)
         return instance
 
     def takes(self, role: str) -> bool:
@@ -186,12 +186,13 @@ class Recipe:
                 setattr(instance, name, self._shape(d))
 
 
-def _watch_optimizers(instance: Any) -> None:
-    """What an optimizer of the user's own makes of a gradient need not show it."""
+def _watch_optimizers(instance: Any, asked: frozenset[str]) -> None:
+    """What an optimizer of the user's own makes of a gradient need not show it; where none was given, one is lent."""
     for path, value in list(leaves(instance)):
         name = str(path[-1][1])
         is_one = _role(name) == "optimizer" or words(name)[-1:] in (["opt"], ["optimizer"], ["optim"])
-        if is_one and hasattr(type(value), "__dict__") and any(hasattr(value, step) for step in names.STEPS):
+        steps = name in asked if value is None else any(hasattr(value, step) for step in names.STEPS)
+        if is_one and steps and not isinstance(value, dict):
             put(instance, path, Recorder())
 
 

@@ -1,0 +1,240 @@
+"""What the layers of every tensor library share: arguments told by their names, shapes, and a pass."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients, Statistics
+from bncheck.layers.conventions import flat, role_of
+from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.protocol import Call, Traits
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
+
+_DICTS = {
+    "bn_param": "bnparam bnparams config cfg",
+    "params": "params param parameters theta",
+    "state": "state states stats batchstats running runningstats",
+}
+STATISTICS = ("mean", "var")
+LAYOUTS = {"flat": "", "nchw": "(N, C, H, W)", "nhwc": "(N, H, W, C)", "ncl": "(N, C, L)", "ncdhw": "(N, C, D, H, W)"}
+MODES = ("flag", "inverted", "mode", "bn_param")
+SPELLINGS = {
+    "gamma": ("gamma", "scale", "weight", "g"),
+    "beta": ("beta", "bias", "offset", "shift", "b"),
+    "mean": ("mean", "running_mean", "moving_mean", "mu"),
+    "var": ("var", "running_var", "moving_var", "variance"),
+}
+"""A dictionary goes in under all of these keys: the layer reads its own, and the gradient of the rest is zero."""
+
+
+def role(name: str) -> str | None:
+    known = role_of(name)
+    return next((one for one, names in _DICTS.items() if flat(name) in names.split()), known and known.role)
+
+
+class Signature(NamedTuple):
+    """What the parameters of a function stand for."""
+
+    parts: tuple[tuple[inspect.Parameter, str | None], ...]
+
+    @classmethod
+    def of(cls, function: Any, needed: tuple[str, ...] = ("x", "gamma", "beta")) -> Signature | None:
+        """None where a role of ``needed`` is missing, or where an argument would have to be guessed."""
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):
+            return None
+        made = cls(_told_apart([p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]))
+        found = {own for _, own in made.parts} | ({"gamma", "beta"} if made.takes("params") else set())
+        guessed = any(own is None and p.default is p.empty for p, own in made.parts)
+        return None if guessed or set(needed) - found else made
+
+    def takes(self, *roles: str) -> bool:
+        return any(own in roles for _, own in self.parts)
+
+    def default(self, role: str) -> Any:
+        return next((p.default for p, own in self.parts if own == role and p.default is not p.empty), None)
+
+    def call(self, function: Any, values: dict[str, Any]) -> Any:
+        """By position wherever that is possible: what wraps a function may not know its names."""
+        positional, named = [], {}
+        for parameter, own in self.parts:
+            value = values.get(own or "")
+            if value is None and parameter.default is not parameter.empty:
+                value = parameter.default
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                named[parameter.name] = value
+            else:
+                positional.append(value)
+        return function(*positional, **named)
+
+
+def _told_apart(parameters: list[inspect.Parameter]) -> tuple[tuple[inspect.Parameter, str | None], ...]:
+    seen: dict[str, str | None] = {}
+    for parameter in parameters:
+        own = role(parameter.name)
+        seen[parameter.name] = None if own in seen.values() else own
+    unnamed = [p.name for p in parameters if seen[p.name] is None and p.default is p.empty]
+    if unnamed and "x" not in seen.values():
+        seen[unnamed[0]] = "x"
+    return tuple((parameter, seen[parameter.name]) for parameter in parameters)
+
+
+# ---- numbers in and out ----
+
+
+def values_of(settings: LayerSettings, taken: bool | None) -> dict[str, Any]:
+    training = settings.mode is Mode.TRAIN
+    share = {"eps": settings.eps, "momentum": 1 - settings.momentum if taken else settings.momentum}
+    words = {"flag": training, "inverted": not training, "mode": settings.mode.value}
+    return share | words | {"bn_param": {"mode": settings.mode.value} | share}
+
+
+def spelled(values: dict[str, Any], *roles: str) -> dict[str, Any]:
+    return {key: values[own] for own in roles for key in SPELLINGS[own]}
+
+
+def statistics_in(parts: tuple[Any, ...], values: dict[str, Any], width: int) -> tuple[Any, Any] | None:
+    """The running statistics after a pass: in what was returned, or else in what was handed in."""
+    inner = [one for part in parts[1:] for one in (part if isinstance(part, tuple) and len(part) == 2 else [part])]
+    handed = values.get("mean"), values.get("var")
+    for part in (*inner, values["bn_param"] if handed[0] is None else None):
+        entries = {role(str(key)): value for key, value in part.items()} if isinstance(part, dict) else {}
+        if entries.get("mean") is not None and entries.get("var") is not None:
+            return entries["mean"], entries["var"]
+    if handed[0] is None or handed[1] is None:
+        return None
+    narrow = [part for part in inner if int(np.prod(getattr(part, "shape", (0,)))) == width]
+    return (narrow[-2], narrow[-1]) if len(narrow) > 1 else handed
+
+
+def spatial(rows: int) -> tuple[int, int, int]:
+    """N, H and W of pictures with so many pixels in all, as near to a cube as they divide."""
+    sides = [side for side in range(1, rows + 1) if rows % side == 0]
+    splits = [(rows // (h * w), h, w) for h in sides for w in sides if h <= w and rows % (h * w) == 0]
+    return max(splits, key=lambda split: (1 < split[0] < rows, min(split), split[0]))
+
+
+def spread(x: Array, layout: str) -> Array:
+    if layout == "flat":
+        return np.array(x, order="C")
+    n, h, w = spatial(len(x))
+    inner = {"ncl": (h * w,), "ncdhw": (h, w, 1)}.get(layout, (h, w))
+    pictures = x.reshape(n, *inner, x.shape[1])
+    return np.array(pictures if layout == "nhwc" else np.moveaxis(pictures, -1, 1), order="C")
+
+
+def gathered(out: Array, layout: str, shape: tuple[int, ...]) -> Array:
+    """Back to rows; what has not the shape that it should is shown as it is."""
+    if layout == "flat" or out.shape != spread(np.empty(shape), layout).shape:
+        return out
+    return (out if layout == "nhwc" else np.moveaxis(out, 1, -1)).reshape(shape)
+
+
+def fitted(values: Any, width: int) -> Array:
+    array = np.array(values)
+    return array.reshape(width) if array.size == width else array
+
+
+def ordered(made: Any) -> tuple[Any, Any, Any]:
+    parts = [inner for part in made for inner in (part if isinstance(part, tuple | list) else [part])]
+    if len(parts) < 3 or any(part is None for part in parts[:3]):
+        raise NotImplementedError("the backward pass returns no dx, dgamma, dbeta")
+    return parts[0], parts[1], parts[2]
+
+
+def narrowed(call: Call) -> Call:
+    """No tensor library goes beyond float64."""
+    return call.astype(np.float64) if call.x.dtype.itemsize > 8 else call
+
+
+@dataclass
+class TensorPass:
+    call: Call
+    layout: str
+    out: Array
+    state: object
+    statistics: Statistics | None
+    pull: Callable[[Array], tuple[Any, Any, Any]]
+    written: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.out = self._dressed(gathered(self.out, self.layout, self.call.x.shape))
+
+    def running(self) -> Statistics | None:
+        return self.statistics and Statistics(*map(self._dressed, self.statistics))
+
+    def backward(self, dout: Array) -> Gradients:
+        width, given = self.call.gamma.size, spread(dout.astype(narrowed(self.call).x.dtype), self.layout)
+        handed = given.copy()
+        dx, dgamma, dbeta = self.pull(handed)
+        if not np.array_equal(given, handed, equal_nan=True):
+            self.written = tuple(dict.fromkeys((*self.written, "dout")))
+        dx = gathered(np.array(dx), self.layout, dout.shape)
+        return Gradients(*map(self._dressed, (dx, fitted(dgamma, width), fitted(dbeta, width))))
+
+    def _dressed(self, array: Array) -> Array:
+        return array.astype(self.call.x.dtype) if self.call.x.dtype.itemsize > 8 else array
+
+
+@dataclass(frozen=True)
+class Functional:
+    """A function of x, gamma and beta; ``library`` differentiates it."""
+
+    name: str
+    function: Any
+    signature: Signature
+    library: Any
+    layout: str = "flat"
+    taken: bool | None = None
+    traits: Traits = field(default_factory=Traits)
+
+    def forward(self, call: Call, state: object = None) -> TensorPass:
+        inner, library = narrowed(call), self.library
+        before = inner.running or (state if isinstance(state, Statistics) else self._start(inner))
+        leaves = (spread(inner.x, self.layout), inner.gamma.copy(), inner.beta.copy())
+        with guarded(self.name), quiet(), library.precision(inner.x.dtype):
+            values = self._values(inner.settings, before and before.astype(inner.x.dtype))
+            out, after, pull, written = library.differentiable(
+                lambda *parts: self._made(values, parts), leaves, inner.settings.mode
+            )
+        made = after and Statistics(*(fitted(library.array(part), inner.gamma.size) for part in after))
+        return TensorPass(call, self.layout, library.array(out), made, made, self._watched(pull, inner), written)
+
+    def _start(self, call: Call) -> Statistics | None:
+        absent = not self.signature.takes(*STATISTICS, "state") or self.signature.takes("bn_param")
+        return None if absent else Statistics(np.zeros_like(call.gamma), np.ones_like(call.gamma))
+
+    def _values(self, settings: LayerSettings, before: Statistics | None) -> dict[str, Any]:
+        values = values_of(settings, self.taken)
+        if before:
+            tensors = {own: self.library.tensor(part.copy()) for own, part in zip(STATISTICS, before, strict=True)}
+            values["bn_param"] |= {f"running_{own}": tensor for own, tensor in tensors.items()}
+            values |= {"state": spelled(tensors, *STATISTICS)}
+            values |= tensors if self.signature.takes(*STATISTICS) else {}
+        return values
+
+    def _made(self, values: dict[str, Any], leaves: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+        """(out, the running statistics, the cache)."""
+        named = dict(zip(("x", "gamma", "beta"), leaves, strict=True))
+        values |= named | {"params": spelled(named, "gamma", "beta"), "cache": self.library.context()}
+        result = self.signature.call(self.function, values)
+        parts = tuple(result) if isinstance(result, tuple | list) else (result,)
+        if not parts or not hasattr(parts[0], "shape"):
+            raise NotImplementedError(f"no array comes back from {self.name}")
+        cache = parts[1] if len(parts) == 2 else parts[1:]
+        return parts[0], statistics_in(parts, values, leaves[1].shape[0]), cache if parts[1:] else values["cache"]
+
+    def _watched(self, pull: Any, call: Call) -> Any:
+        def watched(dout: Array) -> Any:
+            with guarded(self.name), quiet(), self.library.precision(call.x.dtype):
+                return tuple(map(self.library.array, pull(dout)))
+
+        return watched

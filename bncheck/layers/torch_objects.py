@@ -1,0 +1,169 @@
+"""Modules of PyTorch, and other objects that are called with a tensor."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Statistics
+from bncheck.layers.conventions import gradient_of, role_of
+from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.tensors import Signature, TensorPass, fitted, narrowed, ordered, spread, values_of
+from bncheck.layers.torch_autograd import Torch, copied, torch, walk
+
+RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
+
+
+def places_of(thing: Any, width: int) -> dict[str, str]:
+    """The names under which gamma, beta and the running statistics stand; those that say it best."""
+    found: dict[str, tuple[int, str]] = {}
+    for _, key, value in walk(thing):
+        meaning = role_of(key)
+        if meaning is None or meaning.role not in ("gamma", "beta", "mean", "var"):
+            continue
+        fits = isinstance(value, torch().Tensor) and value.numel() == width
+        empty = value is None or isinstance(value, int | float) or getattr(value, "shape", None) == ()
+        if fits or (empty and meaning.rank == 0 and meaning.role in ("mean", "var")):
+            found[meaning.role] = min(found.get(meaning.role, (99, "")), (meaning.rank, key))
+    return {role: key for role, (_, key) in found.items()}
+
+
+def is_network(thing: Any, width: int) -> bool:
+    """Whether it learns more than one gamma and one beta, as a network does."""
+    parameter = torch().nn.Parameter
+    learnt = {id(v): v for _, _, v in walk(thing) if isinstance(v, parameter) and v.requires_grad}
+    return len(learnt) > 2 or any(one.numel() != width for one in learnt.values())
+
+
+@dataclass(frozen=True)
+class Object:
+    """A module, or any other object that is called with a tensor."""
+
+    name: str
+    make: Callable[[int, str, dict[str, float]], Any]
+    places: dict[str, str]
+    library: Torch = field(default_factory=Torch)
+    layout: str = "flat"
+    taken: bool | None = None
+    traits: Traits = field(default_factory=Traits)
+
+    def forward(self, call: Call, state: object = None) -> TensorPass:
+        inner, library = narrowed(call), self.library
+        values, width = values_of(inner.settings, self.taken), inner.gamma.size
+        with guarded(self.name), quiet(), library.precision(inner.x.dtype):
+            share = {"eps": values["eps"], "momentum": values["momentum"]}
+            thing = self.make(width, self.layout, share) if state is None else copied(state)
+            gamma, beta = self._set(thing, inner, values)
+            x = library.tensor(spread(inner.x, self.layout)).requires_grad_()
+            handed = x.clone()
+            with library.spoken(inner.settings.mode):
+                out = self._run(thing, handed, values)
+            before = [x, library.tensor(inner.gamma.copy()), library.tensor(inner.beta.copy())]
+            written = library.changed(before, [handed, gamma.reshape(-1), beta.reshape(-1)])
+            pull = self._pull(thing, out, [x, gamma, beta])
+        made = self._statistics(thing, width)
+        return TensorPass(call, self.layout, library.array(out), thing, made, pull, written)
+
+    def _set(self, thing: Any, call: Call, values: dict[str, Any]) -> tuple[Any, Any]:
+        library, dtype = torch(), self.library.tensor(call.x[:1].copy()).dtype
+        for _, _, value in walk(thing):
+            if isinstance(value, library.Tensor) and value.is_floating_point():
+                value.data = value.data.to(dtype)
+        made: dict[str, Any] = {}
+        given = dict(zip(("mean", "var"), call.running or (None, None), strict=True))
+        given |= {"gamma": call.gamma, "beta": call.beta}
+        for inside, key, value in walk(thing):
+            own = next((role for role, place in self.places.items() if place == key), None)
+            array = given.get(own or "")
+            if own and array is not None and (own not in made or value is made[own]):
+                made[own] = inside[key] = self._filled(value, array)
+        _configure(thing, {"eps": values["eps"], "momentum": values["momentum"]}, bool)
+        return made["gamma"].requires_grad_(), made["beta"].requires_grad_()
+
+    def _filled(self, value: Any, array: Array) -> Any:
+        tensor = self.library.tensor(array.copy())
+        if not isinstance(value, torch().Tensor) or value.numel() != array.size:
+            return tensor
+        if not value.is_leaf:
+            return tensor.reshape(value.shape)
+        value.data = tensor.reshape(value.shape)
+        return value
+
+    def _run(self, thing: Any, x: Any, values: dict[str, Any]) -> Any:
+        _configure(thing, {role: values[role] for role in ("flag", "inverted", "mode")}, type(None))
+        switch = getattr(thing, "train" if values["flag"] else "eval", None)
+        if callable(switch):
+            switch()
+        forward = getattr(thing, "forward", thing)
+        signature = Signature.of(forward, ("x",))
+        called = thing if callable(thing) else forward
+        out = signature.call(called, values | {"x": x}) if signature else called(x)
+        first = out[0] if isinstance(out, tuple | list) and out else out
+        if not isinstance(first, torch().Tensor):
+            raise NotImplementedError(f"no tensor comes back from {self.name}")
+        return first
+
+    def _statistics(self, thing: Any, width: int) -> Statistics | None:
+        found = {key: value for _, key, value in walk(thing) if key in self.places.values() and key}
+        pair = [found.get(self.places.get(role, "")) for role in ("mean", "var")]
+        if any(one is None for one in pair):
+            return None
+        return Statistics(*(fitted(self.library.array(one), width) for one in pair))
+
+    def _pull(self, thing: Any, out: Any, roots: list[Any]) -> Callable[[Array], Any]:
+        backward = None if isinstance(thing, torch().nn.Module) else getattr(thing, "backward", None)
+        inner = self.library.pull(out, roots) if backward is None else self._by_hand(thing)
+
+        def pull(dout: Array) -> Any:
+            with guarded(self.name), quiet(), self.library.precision(dout.dtype):
+                return tuple(map(self.library.array, inner(dout)))
+
+        return pull
+
+    def _by_hand(self, thing: Any) -> Callable[[Array], Any]:
+        def pull(dout: Array) -> Any:
+            twin = copied(thing)
+            with torch().no_grad():
+                made = twin.backward(self.library.tensor(dout))
+            if isinstance(made, tuple | list):
+                return ordered(made)
+            kept = {m.role: v for _, key, v in walk(twin) if (m := gradient_of(key)) and v is not None}
+            return ordered((made, kept.get("dgamma"), kept.get("dbeta")))
+
+        return pull
+
+
+def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
+    """Sets what an object has of settings; where None stands, or a value of another kind, it stays."""
+    for inside, key, value in walk(thing):
+        meaning = role_of(key)
+        new = values.get(meaning.role) if meaning else None
+        alike = isinstance(value, str if isinstance(new, str) else int | float) and not isinstance(value, excepted)
+        if new is not None and key and alike:
+            inside[key] = new
+
+
+def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
+    """How a class is constructed for so many columns; None where it wants what we cannot guess."""
+    try:
+        parameters = list(inspect.signature(cls).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    roles = {p.name: (meaning.role if (meaning := role_of(p.name)) else "") for p in parameters}
+    needed = [p.name for p in parameters if p.default is p.empty and roles[p.name] not in ("eps", "momentum", "flag")]
+    sized = needed[:1] or [p.name for p in parameters if roles[p.name] == "size"][:1]
+    counts = [name for name in needed[1:] if "dim" in name]
+    if len(needed) > 1 + len(counts):
+        return None
+
+    def make(width: int, layout: str, values: dict[str, float]) -> Any:
+        own = {name: values[role] for name, role in roles.items() if role in values}
+        sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
+        return cls(**own, **sizes)
+
+    return make
