@@ -67,6 +67,8 @@ class Section:
     verdict: Verdict
     said: str
     """The result in one sentence."""
+    codes: tuple[str, ...] = ()
+    """Of the errors found in it."""
 
 
 @dataclass(frozen=True)

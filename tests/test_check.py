@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from bncheck.batch import generate
+from bncheck.batchnorm import Gradients
 from bncheck.checks.suite import SECTIONS, check_layer
 from bncheck.cli import run
 from bncheck.cli.exits import Exit
 from bncheck.errors import BadInput
+from bncheck.layers.protocol import Call, Traits
 from bncheck.layers.reference import Reference
 from bncheck.layers.resolve import resolve
 from bncheck.vocabulary import Severity, Verdict
-from tests.wrong import DX, PARAMETERS, Mistake, WrongLayer
+from tests.wrong import DX, PARAMETERS, Mistake, WrongLayer, WrongPass
 
 LAYERS = Path(__file__).parent / "layers"
 MANIFEST: list[dict[str, Any]] = json.loads((LAYERS / "manifest.json").read_text())
@@ -90,12 +92,36 @@ def test_one_mistake_in_the_gradients_is_one_finding(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("file", "code"),
-    [("course_01.py", Exit.PASS), ("course_31.py", Exit.FAIL), ("no_such_file.py", Exit.USAGE)],
+    [
+        ("course_01.py", Exit.PASS),
+        ("course_31.py", Exit.FAIL),
+        ("no_such_file.py", Exit.USAGE),
+        ("err_01.py", Exit.RAISED),
+    ],
 )
 def test_the_command_exits_by_the_worst_layer(file: str, code: Exit, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", str(LAYERS / file)]) is code
     shown = capsys.readouterr()
     assert (shown.err.count("\n") == 1) is (code is Exit.USAGE)
+
+
+def test_a_layer_that_raises_is_told_with_its_own_frames_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["grad", "--impl", f"{LAYERS}/err_01.py"]) is Exit.RAISED
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "x_hat" in shown.err
+    assert "Traceback" in shown.err
+    assert "bncheck/checks" not in shown.err
+
+
+def test_a_layer_of_the_users_runs_forward_and_backward(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("forward", "backward"):
+        assert run([command, "--impl", f"{LAYERS}/dlfs_02.py", "--format", "json", "--mode", "train"]) is Exit.PASS
+        own = json.loads(capsys.readouterr().out)
+        run([command, "--format", "json"])
+        reference = json.loads(capsys.readouterr().out)
+        name = {"forward": "out", "backward": "dbeta"}[command]
+        assert own[name] == pytest.approx(reference[name]) if command == "backward" else own[name]
 
 
 def test_several_layers_are_one_valid_output(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +131,40 @@ def test_several_layers_are_one_valid_output(capsys: pytest.CaptureFixture[str])
     assert set(reports[0]["sections"]) == set(SECTIONS)
     run(["check", f"{LAYERS}/course_01.py:batchnorm_backward_alt", "--format", "json"])
     assert json.loads(capsys.readouterr().out)["implementation"].endswith("batchnorm_backward_alt")
+
+
+def test_every_format_shows_the_sections(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = f"{LAYERS}/readme_layers.py:batchnorm_forward"
+    for name in ("table", "markdown", "csv", "junit", "json"):
+        assert run(["check", wrong, "--format", name]) is Exit.FAIL
+        shown = capsys.readouterr().out
+        assert "BN101" in shown
+        assert all(section in shown.replace("test mode", "test_mode") for section in SECTIONS)
+
+
+def test_a_right_backward_under_a_wrong_forward_is_told_apart() -> None:
+    def other(name: str) -> Any:
+        return {s.name: s for s in check_layer(Halved(name)).sections}
+
+    right_backward, consistent = other("definition"), other("own")
+    assert right_backward["gradients"].said == "those of the definition, which the forward pass is not"
+    assert consistent["gradients"].verdict is Verdict.PASS
+    assert "which is not the definition" in consistent["gradients"].said
+    assert right_backward["forward"].verdict is consistent["forward"].verdict is Verdict.FAIL
+
+
+class Halved:
+    """out is half of what it should be; the backward is that of the definition, or of this forward."""
+
+    traits = Traits()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def forward(self, call: Call, state: object = None) -> WrongPass:
+        half = 0.5 if self.name == "own" else 1.0
+        mistake: Mistake = lambda call, dout, right: Gradients(*(half * g for g in right))  # noqa: E731
+        return WrongPass(call, 0.5 * Reference().forward(call).out, mistake, Reference().forward(call).state)
 
 
 def test_what_a_layer_prints_stays_out_of_the_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batch import Batch
-from bncheck.batchnorm import Statistics
+from bncheck.batchnorm import Statistics, batch_statistics
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
@@ -17,6 +17,10 @@ from bncheck.findings.normalization import Reading, read
 from bncheck.layers.protocol import Call
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
+
+_MANY = 300
+# A layer that keeps 0.99 of what was, and cannot be told otherwise, is still 5% short of the batch by then.
+_CONVERGED = 0.1
 
 
 class Trained(NamedTuple):
@@ -38,6 +42,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
         if trained is None:
             return Outcome((), "not examined: the layer does not show its running statistics")
         findings = [*_independence(subject, trained), *_normalization(subject, trained, train)]
+        if not findings and train and not train.codes:
+            findings += _convergence(subject)
         return Outcome(tuple(_folded(findings)), "the running statistics, row by row, twice the same")
     except LayerRaised as raised:
         code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
@@ -114,6 +120,25 @@ def _normalization(subject: Subject, trained: Trained, train: Reading | None) ->
             yield CATALOGUE[code].found("test mode", f"test mode computes: {reading.said}")
     if train and not reading.codes and {"BN302", "BN303", "BN304"} & set(train.codes):
         yield CATALOGUE["BN404"].found("test mode", f"test mode computes {reading.said}, and training does not")
+
+
+def _convergence(subject: Subject) -> Iterator[Finding]:
+    """After many training steps on one batch, test mode must give what training gives."""
+    batch = subject.probe(12)
+    state: object = None
+    for _ in range(_MANY):
+        made = subject.layer.forward(subject.call(batch, Mode.TRAIN), state)
+        state = made.state
+    call = subject.call(batch, Mode.TEST)
+    out = np.array(subject.layer.forward(call, state).out)
+    mean, var = batch_statistics(batch.x)
+    # Whichever of the two variances the layer averages.
+    factors = (1, batch.n / (batch.n - 1))
+    guesses = [_definition(call._replace(running=Statistics(mean, var * f))) for f in factors]
+    off = min(float(np.abs(out - guess).max()) for guess in guesses)
+    if off > _CONVERGED * np.abs(out).max():
+        evidence = f"after {_MANY} training steps on one batch, test mode is off from training by up to {off:.3g}"
+        yield CATALOGUE["BN412"].found("test mode", evidence)
 
 
 def _same_mistake(code: str, test: Reading, train: Reading) -> bool:

@@ -186,6 +186,9 @@ def _sentence(plan: Plan, file: str, keeps: bool) -> str:
         parts.append(f"momentum = share {'taken' if plan.takes_share else 'kept'}")
     if keeps:
         parts.append(f"statistics in {plan.slots['mean'].label}, {plan.slots['var'].label}")
+    pattern = plan.slots["gamma"].pattern if "gamma" in plan.slots else None
+    if pattern and pattern != (-1,):
+        parts.append("parameters (" + ", ".join("D" if n == -1 else str(n) for n in pattern) + ")")
     return ", ".join([*parts, _gradients(plan)])
 
 
@@ -197,4 +200,7 @@ def _gradients(plan: Plan) -> str:
         return f"{plan.backward} returns {', '.join(name or '...' for name in returned)}"
     if "dgamma" in plan.slots and "dbeta" in plan.slots:
         return f"gradients in attributes {plan.slots['dgamma'].label}, {plan.slots['dbeta'].label}"
-    return "gradients from the step that backward takes" if plan.steps else "gradients as handed to the optimizer"
+    if plan.steps:
+        return "gradients from the step that backward takes"
+    asked = plan.recipe.text.optimizers or plan.backward_arguments.has("optimizer")
+    return "gradients as handed to the optimizer" if asked else f"gradients as {plan.backward} returns them"

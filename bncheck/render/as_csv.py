@@ -1,4 +1,4 @@
-"""CSV and TSV: a check as one row for each gradient, a pass as the main array itself."""
+"""CSV and TSV: a check as one row for each gradient or section, a pass as the main array itself."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ def _render(result: Report | PassReport, delimiter: str) -> str:
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
+    if result.sections:
+        return _sections(result, delimiter)
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow(_HEADER)
@@ -48,4 +50,14 @@ def _render(result: Report | PassReport, delimiter: str) -> str:
                 g.verdict.value,
             )
         )
+    return file.getvalue()
+
+
+def _sections(report: Report, delimiter: str) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(("implementation", "section", "verdict", "codes", "said"))
+    for section in report.sections:
+        row = (report.implementation, section.name, section.verdict.value, " ".join(section.codes), section.said)
+        writer.writerow(row)
     return file.getvalue()

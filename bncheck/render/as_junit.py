@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from bncheck.render import Look
@@ -11,27 +12,54 @@ from bncheck.vocabulary import Verdict
 _OUTCOMES = {Verdict.FAIL: "failure", Verdict.BLIND: "error"}
 
 
+class _Case(NamedTuple):
+    name: str
+    verdict: Verdict
+    codes: str
+    message: str
+    hints: str
+
+
 def render(result: Report | PassReport, look: Look) -> str:
     assert isinstance(result, Report)
-    cases = result.gradients
+    cases = _of_sections(result) if result.sections else _of_gradients(result)
     suite = ElementTree.Element(
         "testsuite",
         name="bncheck",
         tests=str(len(cases)),
-        failures=str(sum(g.verdict is Verdict.FAIL for g in cases)),
+        failures=str(sum(case.verdict is Verdict.FAIL for case in cases)),
         # JUnit knows no third verdict; "error" says that the test could not tell.
-        errors=str(sum(g.verdict is Verdict.BLIND for g in cases)),
+        errors=str(sum(case.verdict is Verdict.BLIND for case in cases)),
         time=f"{result.seconds:.3f}",
     )
-    for g in cases:
-        case = ElementTree.SubElement(suite, "testcase", classname=f"bncheck.{result.implementation}", name=g.name)
-        if g.verdict in _OUTCOMES:
-            codes = " ".join(f.code for f in result.findings if f.quantity == g.name)
+    for case in cases:
+        element = ElementTree.SubElement(
+            suite, "testcase", classname=f"bncheck.{result.implementation}", name=case.name
+        )
+        if case.verdict in _OUTCOMES:
             outcome = ElementTree.SubElement(
-                case, _OUTCOMES[g.verdict], type=codes or g.verdict.value, message=g.reason
+                element, _OUTCOMES[case.verdict], type=case.codes or case.verdict.value, message=case.message
             )
-            outcome.text = "\n".join(f.hint for f in result.findings if f.quantity == g.name)
+            outcome.text = case.hints
     ElementTree.indent(suite)
     # "unicode" would declare the locale's encoding, which is not the one that is written.
     xml: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
     return xml.decode() + "\n"
+
+
+def _of_gradients(report: Report) -> list[_Case]:
+    cases = []
+    for g in report.gradients:
+        own = [f for f in report.findings if f.quantity == g.name]
+        codes, hints = " ".join(f.code for f in own), "\n".join(f.hint for f in own)
+        cases.append(_Case(g.name, g.verdict, codes, g.reason, hints))
+    return cases
+
+
+def _of_sections(report: Report) -> list[_Case]:
+    cases = []
+    for section in report.sections:
+        own = [f for f in report.findings if f.code in section.codes]
+        hints = "\n".join(f"{f.code} {f.title}: {f.evidence}. {f.hint}." for f in own)
+        cases.append(_Case(section.name, section.verdict, " ".join(section.codes), section.said, hints))
+    return cases
