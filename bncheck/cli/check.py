@@ -12,8 +12,9 @@ from bncheck.cli.options import (
     layer_options,
     output_options,
 )
-from bncheck.cli.output import emit, say
+from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.speech import say
 
 
 @click.command(short_help="Check everything about a layer of yours.")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from bncheck.cli.exits import Exit
-from bncheck.cli.output import say
+from bncheck.cli.speech import say
 from bncheck.errors import BadInput
 
 

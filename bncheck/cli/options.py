@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from bncheck import render
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.speech import say
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ class LayerOptions(NamedTuple):
         """The layer named, or None for the reference.  Raises BadInput unless exactly one is found."""
         if self.impl is None:
             return None
-        from bncheck.cli.output import say
         from bncheck.errors import BadInput
         from bncheck.layers.resolve import resolve
 

@@ -43,11 +43,6 @@ def emit(*results: Report | PassReport, out: OutputOptions, default: str = "tabl
         refused(error)
 
 
-def say(message: str) -> None:
-    """One line to whoever is watching."""
-    click.echo(f"bncheck: {message}", err=True)
-
-
 def refused(error: OSError) -> None:
     """Standard output takes no more: nothing wrong where a pipe's reader has gone, and BadInput otherwise."""
     discard(sys.stdout)

@@ -18,6 +18,8 @@ from bncheck.vocabulary import Verdict
 _LONG = 20  # longer names, which are those of columns, may be folded
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
 
+_SENTENCE = 30  # characters of words in a line that still read well
+
 
 def render(result: Report | PassReport, look: Look) -> str:
     content = document(result, look.verbose)
@@ -39,7 +41,11 @@ def _fitting(table: Table, width: int) -> list[int] | None:
         labels = min(max(map(len, first)), longest)
         widths = [labels, *(max([min(len(name), longest), *map(len, cells)]) for name, *cells in others)]
         # The box and its padding take three characters a column, but for one.
-        if sum(widths) + 3 * len(widths) - 1 <= width:
+        room = width - (3 * len(widths) - 1)
+        if len(widths) - 1 in table.words and sum(widths) > room:
+            # A sentence takes what the other columns leave, and is folded between words.
+            widths[-1] = max(room - sum(widths[:-1]), _SENTENCE)
+        if sum(widths) <= room:
             return widths
     return None
 
