@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from bncheck.vocabulary import Severity, Verdict
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     code: str
     title: str
     severity: Severity
@@ -22,8 +21,7 @@ class Finding:
     hint: str
 
 
-@dataclass(frozen=True)
-class BatchInfo:
+class BatchInfo(NamedTuple):
     n: int
     d: int
     dtype: str
@@ -59,8 +57,7 @@ class GradientResult:
     """Why the verdict is not a plain pass, as a sentence."""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """One part of checking a layer."""
 
     name: str
@@ -94,8 +91,8 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
-        raw = asdict(self)
-        raw["gradients"] = {g.pop("name"): g for g in raw["gradients"]}
+        raw = dict(vars(self))
+        raw["gradients"] = {g.name: {k: v for k, v in vars(g).items() if k != "name"} for g in self.gradients}
         del raw["sections"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
@@ -117,15 +114,18 @@ class PassReport:
 
     def to_dict(self) -> dict[str, Any]:
         own = {k: v for k, v in vars(self).items() if k not in ("arrays", "columns", "batch")}
-        batch = asdict(self.batch)
         arrays = {name: array.tolist() for name, array in self.arrays.items()}
-        return dict(plain({"schema": SCHEMA, **own, "batch": batch, **arrays}))
+        return dict(plain({"schema": SCHEMA, **own, "batch": self.batch, **arrays}))
 
 
 def plain(value: Any) -> Any:
-    """With tuples as lists, enumerations as their values, and None for what JSON has no number for."""
+    """Records as objects, tuples as lists, enumerations as their values, None for what JSON has no number for."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if is_dataclass(value):
+        return plain(vars(value))
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, StrEnum):

@@ -13,13 +13,12 @@ from bncheck import __version__, memory
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.diagnosis import diagnose
 from bncheck.checks.judgement import judge
 from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe, require_finite
-from bncheck.report import Report
+from bncheck.report import Finding, GradientResult, Report
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode, Verdict
@@ -63,11 +62,22 @@ def check_gradients(
         batch=describe(batch),
         settings=_said(settings, check, measured),
         gradients=results,
-        findings=tuple(diagnose(measured.call, batch.dout, measured.analytic, Gradients(*values), results)),
+        findings=_findings(measured, batch.dout, Gradients(*values), results),
         forward_passes=round(measured.passes, 2),
         seconds=time.perf_counter() - started,
         version=__version__,
     )
+
+
+def _findings(
+    measured: Measured, dout: Array, right: Gradients, results: tuple[GradientResult, ...]
+) -> tuple[Finding, ...]:
+    if all(result.verdict is not Verdict.FAIL for result in results):
+        return ()
+    # The catalogue is loaded when there is something to look up.
+    from bncheck.checks.diagnosis import diagnose
+
+    return tuple(diagnose(measured.call, dout, measured.analytic, right, results))
 
 
 class Measured(NamedTuple):

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
 from bncheck import __version__
-from bncheck.cli.backward import backward
-from bncheck.cli.check import check
-from bncheck.cli.forward import forward
-from bncheck.cli.generate import generate
-from bncheck.cli.grad import grad
+
+# In the order in which help shows them.
+_COMMANDS = {
+    "grad": "Check dx, dgamma and dbeta against finite differences.",
+    "check": "Check everything about a layer of yours.",
+    "forward": "Run the forward pass; show or write out and the statistics.",
+    "backward": "Run the backward pass; show or write dx, dgamma and dbeta.",
+    "generate": "Make a batch and write it.",
+}
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Lazy(click.Group):
+    """Loads a command when it is asked for, and none of them to list them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"bncheck.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="bncheck", message="%(prog)s %(version)s")
 def app() -> None:
     """Tell whether a batch-normalization layer is right, and how sure that is.
@@ -20,7 +47,3 @@ def app() -> None:
     Exit codes: 0 pass, 1 something is wrong, 2 bad usage or input, 3 blind (nothing wrong
     was seen, and nothing could have been), 4 the layer raised, 70 a bug of bncheck, 130 interrupted.
     """
-
-
-for command in (grad, check, forward, backward, generate):
-    app.add_command(command)

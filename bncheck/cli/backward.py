@@ -15,7 +15,7 @@ from bncheck.cli.options import (
 from bncheck.cli.output import emit
 
 
-@click.command(short_help="Run the backward pass; show or write dx, dgamma and dbeta.")
+@click.command
 @batch_options
 @layer_options
 @output_options(render.ARRAY_FORMATS)

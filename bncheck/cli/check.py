@@ -17,7 +17,7 @@ from bncheck.cli.progress import ProgressBar
 from bncheck.cli.speech import say
 
 
-@click.command(short_help="Check everything about a layer of yours.")
+@click.command
 @click.argument("layer_name", metavar="LAYER")
 @batch_options
 @layer_options

@@ -15,7 +15,7 @@ from bncheck.cli.options import (
 from bncheck.cli.output import emit
 
 
-@click.command(short_help="Run the forward pass; show or write out and the statistics.")
+@click.command
 @batch_options
 @layer_options
 @click.option(

@@ -10,7 +10,7 @@ from bncheck.cli.options import BatchOptions, OutputOptions, batch_options, outp
 from bncheck.cli.output import emit
 
 
-@click.command(short_help="Make a batch and write it.")
+@click.command
 @batch_options
 @output_options(render.ARRAY_FORMATS, default="npz, and a table on a terminal")
 def generate(origin: BatchOptions, out: OutputOptions) -> Exit:

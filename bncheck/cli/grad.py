@@ -17,7 +17,7 @@ from bncheck.cli.progress import ProgressBar
 from bncheck.vocabulary import Method
 
 
-@click.command(short_help="Check dx, dgamma and dbeta against finite differences.")
+@click.command
 @batch_options
 @layer_options
 @click.option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from bncheck.report import Finding
@@ -20,7 +19,7 @@ class Entry(NamedTuple):
 
     def noted(self, quantity: str, evidence: str) -> Finding:
         """The same where it does no harm."""
-        return replace(self.found(quantity, evidence), severity=Severity.NOTE)
+        return self.found(quantity, evidence)._replace(severity=Severity.NOTE)
 
 
 _CONTRACT = (

@@ -17,7 +17,7 @@ Items = list[tuple[str, Any]]
 WORDS = {
     "x": "x input inputs inp data z a h u xin batch inputdata features activations tensor zl inputx",
     "gamma": "gamma gammas g scale scaler weight weights w gain",
-    "beta": "beta betas b shift bias biases offset",
+    "beta": "beta betas betta b shift bias biases offset",
     "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
     "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
     "mode": "mode phase",
@@ -31,6 +31,7 @@ MEAN = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:means?|mu|miu)(?:{KEPT}|avg)?|(?:
 VAR = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:vars?|variances?|sigma|sigma2|sigmasq|std|sd)(?:{KEPT}|avg)?|(?:{KEPT})v")
 STATISTICS = (("mean", MEAN), ("var", VAR))
 DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
+LABELS = "name scope label prefix suffix key"
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
 OUTS = "out y output outputs yout result"
 TRAIN_WORDS = "train training tr fit learn"
@@ -61,7 +62,7 @@ def gradient_of(name: str) -> str:
     word = plain(name)
     if "gamma" in word or "scale" in word or "weight" in word or word in ("dg", "dw", "gradg", "gradw"):
         return "gamma"
-    if "beta" in word or "shift" in word or "bias" in word or word in ("db", "gradb"):
+    if "beta" in word or "betta" in word or "shift" in word or "bias" in word or word in ("db", "gradb"):
         return "beta"
     return "x" if role_of(re.sub(r"^(d|grad|gradient|delta)", "", word)) == "x" else ""
 
@@ -183,7 +184,7 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     parts = tuple(map(role_of, uses.parts))
     if len(parts) > 1 and all(parts):
         return made._replace(parts=parts)
-    role = _typed(role_of(one.name), default)
+    role = "label" if plain(one.name) in LABELS.split() else _typed(role_of(one.name), default)
     return made._replace(role="" if role in taken else role)
 
 

@@ -15,6 +15,7 @@ from bncheck.errors import LayerRaised
 from bncheck.layers import methods
 from bncheck.layers.class_guesses import guessed_gradients, guessed_slots
 from bncheck.layers.class_layer import ClassLayer, ClassPass
+from bncheck.layers.class_passes import backward_of, forward_of, inner_of
 from bncheck.layers.class_plan import Plan
 from bncheck.layers.class_traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
@@ -33,7 +34,7 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     """The layers among the classes of a file, in source order; ``wanted`` picks one by name."""
     kinds = {name: value for name, value in names.items() if isinstance(value, type) and _is_open(value, tree)}
     if wanted is not None:
-        chosen = [kinds[wanted]] if wanted in kinds and methods.forward_of(kinds[wanted]) else []
+        chosen = [kinds[wanted]] if wanted in kinds and forward_of(kinds[wanted]) else []
     else:
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
@@ -67,11 +68,13 @@ def _is_made_of(kind: type, layers: list[type], tree: ast.Module) -> bool:
 
 
 def _candidates(kinds: dict[str, type]) -> list[type]:
-    layers = [kind for kind in kinds.values() if methods.forward_of(kind)]
+    layers = [kind for kind in kinds.values() if forward_of(kind)]
     named = [kind for kind in layers if speaks_of_layer(kind.__name__, kind.__doc__)]
     if named:
         return list(dict.fromkeys(named))
-    both = [kind for kind in layers if methods.backward_of(kind) and _has_parameters(kind)]
+    if inner := [kind for kind in layers if inner_of(kind, "forward")]:
+        return inner
+    both = [kind for kind in layers if backward_of(kind) and _has_parameters(kind)]
     return both if len(both) == 1 else []
 
 
@@ -108,7 +111,7 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
         if best and best.score == 2:
             break
     if best is None:
-        plan = Plan(Recipe(kind, text, ROWS), str(methods.forward_of(kind)), methods.Arguments(()), NO_SWITCH)
+        plan = Plan(Recipe(kind, text, ROWS), str(forward_of(kind)), methods.Arguments(()), NO_SWITCH)
         best = _Trial(plan, 0)
     layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
     return _Found(settle(layer, file), best.score > 0)
@@ -140,7 +143,7 @@ def _try(recipe: Recipe) -> _Trial | None:
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
-    forward, backward = str(methods.forward_of(recipe.kind)), methods.backward_of(recipe.kind)
+    forward, backward = str(forward_of(recipe.kind)), backward_of(recipe.kind)
     switch = methods.find_switch(instance, forward, recipe.text)
     given = methods.forward_arguments(methods.parameters_of(instance, forward, recipe.text), switch)
     shown = methods.parameters_of(instance, backward, recipe.text) if backward else []

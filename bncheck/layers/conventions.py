@@ -13,7 +13,8 @@ def _table(names: str) -> tuple[str, ...]:
 
 FORWARD: Final = _table(
     "forward forwardpass forwardprop forwardpropagation forwardpropagate feedforward fprop fwd call learn "
-    "batchnormforward bnforward propagate apply transform normalize output compute predict"
+    "batchnormforward bnforward batchnorm batchnormalize batchnormalization propagate apply transform normalize output "
+    "compute predict"
 )
 BACKWARD: Final = _table(
     "backward backwardpass backprop backpropagation backwardprop backwardpropagation backpropagate bprop bwd back "
@@ -31,13 +32,13 @@ PREPARATIONS: Final = _table(
     "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
     "initializeparams initializeweights setup compile"
 )
-STEPS: Final = _table("update step apply optimize get_update update_weights update_params apply_gradients")
+STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
 _TABLES: Final[dict[str, str]] = {
     "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
-    "beta": "beta betas bias biases shift intercept offset bb b",
+    "beta": "beta betas betta bias biases shift intercept offset bb b",
     "eps": "eps epsilon epsilonvalue epsvalue tiny tol smallnumber smooth e",
     "momentum": (
         "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema "

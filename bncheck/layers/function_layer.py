@@ -236,6 +236,7 @@ class FunctionLayer:
             "zeros": parameter(np.zeros_like(call.gamma)),
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
+            "label": "",
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
         }
 

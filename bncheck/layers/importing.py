@@ -113,8 +113,10 @@ class Importer:
         for module, names in self.missing.items():
             found = {name: stubs.member(module, name) for name in names}
             empty = [name for name, value in found.items() if isinstance(value, stubs.Stub)]
-            given = [name for name in found if name not in empty]
-            for which, fate in ((empty, "left empty"), (given, "taken from NumPy or Python")):
+            small = [name for name in found if found[name] is stubs.EPS]
+            given = [name for name in found if name not in empty + small]
+            fates = {"left empty": empty, f"taken as {stubs.EPS}": small, "taken from NumPy or Python": given}
+            for fate, which in fates.items():
                 if which:
                     said.append(f"{', '.join(which)} of {module} {'are' if which[1:] else 'is'} missing and {fate}")
             if not names and not any(other.startswith(f"{module}.") for other in self.missing):

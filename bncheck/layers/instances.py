@@ -217,7 +217,7 @@ class Recorder:
         self.log.append((arrays[0], arrays[1]))
         return arrays[0] - self.learning_rate * arrays[1]
 
-    __call__ = step = apply = optimize = get_update = update_weights = update_params = apply_gradients = update
+    __call__ = step = apply = optimize = get_update = use = update_weights = update_params = apply_gradients = update
 
     def _update_all(self, weights: Any, gradients: Any) -> Any:
         keys = weights if isinstance(weights, dict) else range(len(weights))

@@ -13,6 +13,7 @@ from bncheck.layers.source import NAMED_SO, Definition, statements
 
 EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax", "equinox": "jax"}
 # What only prepares, and is often done by a helper of the framework's.
+BACKWARD = re.compile(r"back|grad|bprop", re.IGNORECASE)
 PREPARING = re.compile(r"__init__|init|build|param", re.IGNORECASE)
 
 
@@ -21,6 +22,8 @@ def culprit(tree: ast.Module, space: dict[str, Any], wanted: str | None) -> str 
     own = {node.name: node for node in statements(tree.body) if isinstance(node, Definition) and node.name in space}
     asked = [own[name] for name in [(wanted or "").partition(".")[0]] if name in own]
     asked = asked or [node for name, node in own.items() if NAMED_SO.search(name)]
+    # A backward function alone is no layer.
+    asked = [node for node in asked if isinstance(node, ast.ClassDef) or not BACKWARD.search(node.name)] or asked
     reasons = [_reason(node, own, space, set()) for node in asked]
     return reasons[0] if reasons and all(reasons) else None
 

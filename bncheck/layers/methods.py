@@ -9,21 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
-from bncheck.layers.conventions import flat, role_of
+from bncheck.layers.class_passes import find_method, inner_of, plain_beside
+from bncheck.layers.conventions import role_of
 from bncheck.layers.instances import attributes
-
-_WEAK = (
-    "propagate",
-    "apply",
-    "transform",
-    "normalize",
-    "output",
-    "compute",
-    "predict",
-    "grad",
-    "gradient",
-    "gradients",
-)
 
 
 @dataclass(frozen=True)
@@ -136,36 +124,6 @@ def required(parameter: inspect.Parameter) -> bool:
     return parameter.default is parameter.empty
 
 
-def method_names(kind: type) -> list[str]:
-    private = tuple(f"_{base.__name__.lstrip('_')}__" for base in kind.__mro__)
-    own = {name for base in kind.__mro__ if base is not object for name in vars(base)}
-    return sorted(n for n in own if callable(getattr(kind, n, None)) and not n.startswith(private))
-
-
-def find_method(kind: type, table: Iterable[str], part: str = "", but: tuple[str, ...] = ()) -> str | None:
-    """The first that the table names, the class's own before inherited ones; failing that, one that has ``part``."""
-    order = {name: place for place, name in enumerate(table)}
-    known = [name for name in method_names(kind) if flat(name) in order]
-    if known:
-        return min(known, key=lambda n: (flat(n) in _WEAK, n not in vars(kind), order[flat(n)]))
-    others = [n for n in method_names(kind) if part and part in flat(n) and not any(b in flat(n) for b in but)]
-    return min(others, key=len) if others else None
-
-
-def forward_of(kind: type) -> str | None:
-    return find_method(kind, names.FORWARD, "forward", ("backward", *names.TEST_FORWARD)) or find_method(
-        kind, names.TRAIN_FORWARD
-    )
-
-
-def backward_of(kind: type) -> str | None:
-    return find_method(kind, names.BACKWARD, "backward") or find_method(kind, (), "backprop") or _torch7(kind)
-
-
-def _torch7(kind: type) -> str | None:
-    return find_method(kind, ("updategradinput",))
-
-
 class Switch(NamedTuple):
     """How train and test mode are told apart."""
 
@@ -194,8 +152,8 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
     for parameter in parameters_of(instance, forward, text)[1:]:
         if found := _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
-    test = find_method(kind, names.TEST_FORWARD)
-    if test and test != forward and parameters(getattr(instance, test)):
+    test = find_method(kind, names.TEST_FORWARD) or plain_beside(kind, forward)
+    if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
         return Switch("pair", forward, forward, test)
     return (
         _attribute(instance, text) or _two_methods(instance) or _attribute(instance, text, trainable=True) or NO_SWITCH

@@ -10,9 +10,10 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
+from bncheck.layers.class_passes import find_method, method_names
 from bncheck.layers.conventions import flat, role_of, words
 from bncheck.layers.instances import Recorder, leaves, put
-from bncheck.layers.methods import ClassText, find_method, method_names, parameters, required
+from bncheck.layers.methods import ClassText, parameters, required
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
 ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
@@ -31,6 +32,7 @@ _GAMMAS: Final[dict[str, list[tuple[int, ...]]]] = {
 }
 FORMS: Final = 3
 _ANY_LENGTH: Final = 4
+_USUAL: Final = {"eps": 1e-5, "momentum": 0.9}
 
 
 @lru_cache(64)
@@ -109,6 +111,7 @@ class Recipe:
         if self.prepared:
             self._prepare(instance, d, raw)
         _watch_optimizers(instance, self.text.optimizers)
+        self._lend_numbers(instance)
         return instance
 
     def takes(self, role: str) -> bool:
@@ -142,7 +145,7 @@ class Recipe:
         role, needed = _role(parameter.name), required(parameter)
         if role in ("eps", "momentum"):
             given = raw.eps if role == "eps" else raw.momentum
-            usual = (1e-5 if role == "eps" else 0.9) if needed else _SKIP
+            usual = _USUAL[role] if needed else _SKIP
             return usual if given is None else given
         if role == "size" and (needed or (self.sized and isinstance(parameter.default, (int, type(None))))):
             return (d,) if needed and self.form == 2 and not self.text.functions else d
@@ -174,6 +177,13 @@ class Recipe:
         for name in _preparations(self.kind):
             method = getattr(instance, name)
             method(**self._arguments(parameters(method), d, raw))
+
+    def _lend_numbers(self, instance: Any) -> None:
+        """What a network sets from outside before it trains."""
+        for path, value in list(leaves(instance)):
+            role = _role(str(path[-1][1]))
+            if value is None and role in _USUAL and not self.takes(role):
+                put(instance, path, _USUAL[role])
 
     def _set_shape(self, instance: Any, d: int) -> None:
         setter = find_method(self.kind, names.SHAPE_SETTERS)

@@ -9,7 +9,7 @@ import textwrap
 from typing import Any, NamedTuple
 
 from bncheck.errors import BadInput
-from bncheck.layers import classes, functions
+from bncheck.layers import classes, functions, method_pairs
 from bncheck.layers.loading import load
 from bncheck.layers.protocol import Layer
 
@@ -98,4 +98,7 @@ def _finders() -> list[Any]:
 
 
 def _numpy(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
-    return [*functions.find(names, tree, path, wanted), *classes.find(names, tree, path, wanted)]
+    made: list[Layer] = [*functions.find(names, tree, path, wanted)]
+    inside = {} if made else method_pairs.free(names, tree, wanted)
+    found = functions.find(inside, tree, path, (wanted or "").partition(".")[2] or None) if inside else []
+    return [*made, *found] if found else [*made, *classes.find(names, tree, path, wanted)]

@@ -30,6 +30,8 @@ PYTHON_2: dict[str, object] = {
 }
 # What is made by these is no array of NumPy's.
 FRAMEWORKS = {"torch", "jax", "flax", "equinox", "tensorflow", "mxnet", "paddle"}
+# A constant that is missing: what it is usually set to.
+SMALL, EPS = ("eps", "epsilon"), 1e-5
 STEPS = {"update", "step", "apply", "optimize", "__call__"}
 
 
@@ -170,6 +172,8 @@ def member(module: str, name: str, made: bool = False) -> Any:
         return getattr(builtins, name)
     if name in PYTHON_2:
         return PYTHON_2[name]
+    if name.lower() in SMALL:
+        return EPS
     if f"{module}.{name}" in NUMPY_ALIKE or (name in ("np", "numpy") and module not in FRAMEWORKS):
         return np
     found = None if module.partition(".")[0] in FRAMEWORKS else numpys(name)

@@ -1,0 +1,43 @@
+"""Forward and backward functions that stand in a class and need no object of it: static methods, as a rule."""
+
+from __future__ import annotations
+
+import ast
+
+from bncheck.layers.conventions import speaks_of_layer
+from bncheck.layers.function_pairs import OTHERS, member
+
+
+def free(names: dict[str, object], tree: ast.Module, wanted: str | None) -> dict[str, object]:
+    """By name, those of every class that is not itself the layer; ``wanted`` may be Class or Class.method."""
+    owner = (wanted or "").partition(".")[0]
+    found: dict[str, object] = {}
+    for kind in names.values():
+        if isinstance(kind, type) and not speaks_of_layer(kind.__name__, None) and owner in ("", kind.__name__):
+            found |= _of(kind, tree)
+    return found
+
+
+def _of(kind: type, tree: ast.Module) -> dict[str, object]:
+    tops = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
+    methods = {node.name: node for top in tops for node in top.body if isinstance(node, ast.FunctionDef)}
+    asked = {name for name in map(member, methods) if name.norm and not name.variant & OTHERS}
+    if not any(one.part == "backward" for one in asked) or not all(
+        _is_free(methods[one.name], methods) for one in asked
+    ):
+        return {}
+    blank = object.__new__(kind)
+    return {name: getattr(blank, name) for name in methods if name in {one.name for one in asked}}
+
+
+def _is_free(method: ast.FunctionDef, methods: dict[str, ast.FunctionDef]) -> bool:
+    """Whether it asks nothing of the object but other methods."""
+    first = [argument.arg for argument in method.args.args[:1]]
+    reached = [node.attr for node in ast.walk(method) if isinstance(node, ast.Attribute) and _names(node.value, first)]
+    bare = sum(_names(node, first) for node in ast.walk(method) if isinstance(node, ast.Name))
+    is_static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in method.decorator_list)
+    return is_static or (bare == len(reached) and all(name in methods for name in reached))
+
+
+def _names(node: ast.AST, names: list[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
