@@ -42,8 +42,7 @@ class Worst:
     """What rounding may make of the analytic one."""
 
 
-@dataclass(frozen=True)
-class GradientResult:
+class GradientResult(NamedTuple):
     name: str
     shape: tuple[int, ...]
     max_rel_error: float
@@ -68,7 +67,7 @@ class Section(NamedTuple):
     """Of the errors found in it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Report:
     """The result of checking gradients, or of checking a layer: then with its sections."""
 
@@ -92,14 +91,14 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
         raw = dict(vars(self))
-        raw["gradients"] = {g.name: {k: v for k, v in vars(g).items() if k != "name"} for g in self.gradients}
+        raw["gradients"] = {g.name: {k: v for k, v in g._asdict().items() if k != "name"} for g in self.gradients}
         del raw["sections"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
         return dict(plain({"schema": SCHEMA, **raw}))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PassReport:
     """The result of running a forward or a backward pass: named arrays, the main one first."""
 

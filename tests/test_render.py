@@ -149,7 +149,7 @@ def test_json_turns_nan_into_null_with_a_finding_beside_it() -> None:
 
 
 def test_json_turns_infinity_into_null() -> None:
-    endless = replace(gradient("dx", Verdict.FAIL, math.inf), max_rel_error=-math.inf)
+    endless = gradient("dx", Verdict.FAIL, math.inf)._replace(max_rel_error=-math.inf)
     parsed = parse(show(report(endless), "json"))
     assert parsed["gradients"]["dx"]["worst"]["analytic"] is None
     assert parsed["gradients"]["dx"]["max_rel_error"] is None
