@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -53,12 +53,12 @@ class ClassPass:
         found, result = self.run_backward(dout)
         shape, layout = self.call.x.shape, self.plan.recipe.layout
         parts = found.parts(result)
-        dx, dgamma, dbeta = (parts.get(role) for role in ("dx", "dgamma", "dbeta"))
-        if dx is None and dgamma is None and dbeta is None:
-            raise NotImplementedByLayer(f"{self.plan.name}.{self.plan.backward} returns None")
-        columns = [None if part is None else to_columns(part, shape[1]) for part in (dgamma, dbeta)]
-        made = (None if dx is None else from_layer(dx, layout, shape), *columns)
-        return Gradients(*cast("tuple[Array, Array, Array]", made))
+        missing = [role for role in Gradients._fields if parts.get(role) is None]
+        if missing:
+            said = f"hands out no {', '.join(missing)}" if len(missing) < 3 else "returns None"
+            raise NotImplementedByLayer(f"{self.plan.name}.{self.plan.backward} {said}")
+        dgamma, dbeta = (to_columns(parts[role], shape[1]) for role in ("dgamma", "dbeta"))
+        return Gradients(from_layer(parts["dx"], layout, shape), dgamma, dbeta)
 
     def run_backward(self, dout: Array) -> tuple[Collected, Any]:
         """On a copy of the instance, so that it can be asked twice: what it then holds, and what was returned."""
@@ -184,6 +184,8 @@ def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
     with quiet(), guarded(f"{plan.name}.{name}"):
         if switch.kind == "attribute":
             setattr(instance, switch.name, setting)
+        elif switch.kind == "entry":
+            put(instance, switch.path, setting)
         elif switch.kind == "methods" and setting:
             getattr(instance, setting)()
         if switch.kind == "pair" and not training:

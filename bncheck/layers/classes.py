@@ -154,6 +154,7 @@ def _plan(recipe: Recipe, instance: Any) -> Plan:
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     """Without the numbers that the constructor or the forward pass is given anyway."""
     slots = class_numbers(type(after), plan.recipe.text) | find_slots(before, after, D)
+    slots = {role: slot for role, slot in slots.items() if _is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
     given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
@@ -190,6 +191,14 @@ def _score(made: ClassPass, x: Array) -> int:
     return 2 if min(likeness) > _ALIKE else 1
 
 
+def _is_own(kind: type, gradient: Slot, parameter: Slot | None) -> bool:
+    """Whether a gradient bears its parameter's name, as it has to where dW and db are a dense layer's."""
+    if parameter is None or not inner_of(kind, "forward"):
+        return True
+    ranks = [found.rank if (found := meaning(slot.paths[0])) else None for slot in (gradient, parameter)]
+    return ranks[0] == ranks[1]
+
+
 def _with_gradients(made: ClassPass, before: Any) -> Plan:
     plan = made.plan
     dout = np.random.default_rng(8).normal(size=made.call.x.shape)
@@ -199,6 +208,7 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
         return plan
     later = find_slots(before, found.instance, D)
     named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
+    named = {role: slot for role, slot in named.items() if _is_own(plan.recipe.kind, slot, plan.slots.get(role[1:]))}
     slots = plan.slots | guessed_gradients(plan, found.instance) | named
     plan = replace(plan, slots=slots)
     found = replace(found, plan=plan)

@@ -109,9 +109,15 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", name)]
 
 
+def _bare(name: str) -> str:
+    """bn_gamma is a gamma."""
+    low = flat(name)
+    return next((low.removeprefix(start) for start in ("batchnorm", "bn") if low.startswith(start)), low)
+
+
 def role_of(name: str) -> Meaning | None:
     """Of a parameter or an attribute."""
-    known = _ROLES.get(flat(name))
+    known = _ROLES.get(flat(name)) or _ROLES.get(_bare(name))
     if known:
         return Meaning(*known)
     if statistic := statistic_of(name):
@@ -163,7 +169,7 @@ def meaning(path: Path) -> Meaning | None:
         return _gradient_in(leaf) or gradient_of(leaf)
     if gradient := gradient_of(leaf):
         return gradient
-    known = _ROLES.get(flat(leaf))
+    known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
     return Meaning(*known) if known else statistic_of(leaf, owner)
 
 

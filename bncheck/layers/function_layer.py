@@ -59,6 +59,12 @@ def _row(a: Array) -> Array:
 
 ROWS = Layout("", _copy, lambda a, _: a, _copy)
 NCHW = Layout("(N, C, H, W)", lambda x: _channels(x, 1), lambda a, n: _from_channels(a, n, 1), _copy)
+NCL = Layout(
+    "(N, C, L)",
+    lambda x: _channels(x, 1).reshape(image(len(x))[0], x.shape[1], -1),
+    lambda a, n: _from_channels(a, n, 1),
+    _copy,
+)
 NHWC = Layout("(N, H, W, C)", lambda x: _channels(x, 3), lambda a, n: _from_channels(a, n, 3), _copy)
 FIRST = Layout("features first", lambda x: x.T.copy(), lambda a, _: a.T, lambda v: v.reshape(-1, 1).copy())
 FLAT = (ROWS, ROWS._replace(parameter=_row), FIRST, FIRST._replace(parameter=_copy))
@@ -66,6 +72,7 @@ IMAGES = (
     # (C,) first: it broadcasts against the wrong axis in no layout, as (1, C, 1, 1) does.
     NCHW,
     NHWC,
+    NCL,
     NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()),
     NHWC._replace(parameter=lambda v: v.reshape(1, 1, 1, -1).copy()),
 )
@@ -213,6 +220,7 @@ class FunctionLayer:
         args, named, passed = binding.arguments(values)
         with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
             assert function is not None
+            self.source.restart(self.pair.forward_name, self.pair.forward)
             result = function(*args, **named)
         made = FunctionPass(self, call, values, passed, self._items(result))
         _ = made.out

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any, NamedTuple
 
+import numpy as np
+
+_KEPT = (int, float, np.ndarray, dict, list)
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
 
 
@@ -24,6 +28,15 @@ class Source:
     def __init__(self, tree: ast.Module) -> None:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
+        self._started: dict[str, dict[str, Any]] = {}
+
+    def restart(self, name: str, function: Any) -> None:
+        """Gives the globals that a function writes the values that they had before its first call."""
+        node, space = self.functions.get(name), getattr(function, "__globals__", {})
+        written = [one for part in ast.walk(node) if isinstance(part, ast.Global) for one in part.names] if node else []
+        if name not in self._started:
+            self._started[name] = {one: deepcopy(space[one]) for one in written if isinstance(space.get(one), _KEPT)}
+        space.update(deepcopy(self._started[name]))
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""

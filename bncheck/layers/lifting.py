@@ -32,14 +32,34 @@ def supply(namespace: dict[str, Any], source: Source, notes: list[str], everythi
     """Adds what functions look up in vain: NumPy where nobody imported it; all else after a lost ``import *``."""
     absent = sorted(free_names(source) - namespace.keys() - vars(builtins).keys())
     given = [name for name in absent if name in stubs.SUPPLIED]
+    shown = _of_demos(source.tree)
+    if set_there := [name for name in absent if name in shown and name not in given]:
+        notes.append(f"{', '.join(set_there)}: taken from what {source.name} does when it is run")
     for name in absent:
         if name in stubs.SUPPLIED or name in stubs.PYTHON_2:
             namespace[name] = stubs.SUPPLIED.get(name, stubs.PYTHON_2.get(name))
+        elif name in shown:
+            namespace[name] = shown[name]
         elif everything:
             found = stubs.numpys(name)
             namespace[name] = stubs.Stub(name) if found is None else found
     if given and not everything:
         notes.append(f"{source.name} uses {', '.join(given)} without importing it: it is supplied")
+
+
+def _of_demos(tree: ast.Module) -> dict[str, Any]:
+    """Numbers and words that only ``if __name__ == "__main__"`` sets, and that a function may count on."""
+    blocks = [node.body for node in tree.body if isinstance(node, ast.If) and "__name__" in loads(node.test)]
+    found: dict[str, Any] = {}
+    for node in [part for body in blocks for part in body if isinstance(part, ast.Assign)]:
+        try:
+            value = ast.literal_eval(node.value)
+        except (ValueError, TypeError):
+            continue
+        for target in node.targets:
+            if isinstance(target, ast.Name):
+                found.setdefault(target.id, value)
+    return found
 
 
 class Lifter:

@@ -12,8 +12,8 @@ from bncheck.layers.lifting import chain
 from bncheck.layers.source import NAMED_SO, Definition, statements
 
 EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax", "equinox": "jax"}
-# What only prepares, and is often done by a helper of the framework's.
 BACKWARD = re.compile(r"back|grad|bprop", re.IGNORECASE)
+# What only prepares, and is often done by a helper of the framework's.
 PREPARING = re.compile(r"__init__|init|build|param", re.IGNORECASE)
 
 
@@ -36,9 +36,10 @@ def _reason(node: Definition, own: dict[str, Definition], space: dict[str, Any],
             if framework in stubs.FRAMEWORKS:
                 extra = EXTRAS.get(framework)
                 return f"{node.name} needs {framework}" + (f": pip install 'bncheck[{extra}]'" if extra else "")
+    local = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
     for call in _computing(node):
         names = chain(call.func)
-        missing = space.get(names[0]) if names else None
+        missing = space.get(names[0]) if names and names[0] not in local else None
         if isinstance(missing, stubs.Stub) and names[-1][:1].islower():
             return f"{node.name} computes with {'.'.join(names)}, which is missing ({missing._name})"
         helper = own.get(names[0]) if len(names) == 1 else None

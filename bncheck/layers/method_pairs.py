@@ -26,7 +26,7 @@ def _of(kind: type, tree: ast.Module) -> dict[str, object]:
         _is_free(methods[one.name], methods) for one in asked
     ):
         return {}
-    blank = object.__new__(kind)
+    blank: object = object.__new__(kind)
     return {name: getattr(blank, name) for name in methods if name in {one.name for one in asked}}
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
 from bncheck.layers.class_passes import find_method, inner_of, plain_beside
-from bncheck.layers.conventions import role_of
-from bncheck.layers.instances import attributes
+from bncheck.layers.conventions import Path, role_of
+from bncheck.layers.instances import attributes, leaves
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,12 @@ class Switch(NamedTuple):
     """How train and test mode are told apart."""
 
     kind: str
-    """argument, attribute, methods, pair of forward methods, or none."""
+    """argument, attribute, entry, methods, pair of forward methods, or none."""
     name: str = ""
     train: Any = None
     test: Any = None
+    path: Path = ()
+    """To an entry of a dict."""
 
     def __str__(self) -> str:
         if self.kind == "none":
@@ -156,7 +158,11 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
     if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
         return Switch("pair", forward, forward, test)
     return (
-        _attribute(instance, text) or _two_methods(instance) or _attribute(instance, text, trainable=True) or NO_SWITCH
+        _attribute(instance, text)
+        or _entry(instance, text)
+        or _two_methods(instance)
+        or _attribute(instance, text, trainable=True)
+        or NO_SWITCH
     )
 
 
@@ -170,6 +176,16 @@ def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switc
             found = _two_values(name, value, text)
             if found and (name in text.attributes or not text.attributes):
                 return Switch("attribute", name, *found)
+    return None
+
+
+def _entry(instance: Any, text: ClassText) -> Switch | None:
+    """self.settings["mode"], where there already is a word."""
+    for path, value in leaves(instance):
+        meant = role_of(str(path[-1][1]))
+        if path[-1][0] == "[" and isinstance(value, str) and meant and meant.role == "mode":
+            train, test = _two_values("mode", value, text) or ("train", "test")
+            return Switch("entry", str(path[-1][1]), train, test, path)
     return None
 
 
@@ -191,7 +207,7 @@ def _flag_in(name: str) -> str:
 
 def _two_methods(instance: Any) -> Switch | None:
     pair = [_bare(instance, table) for table in (names.TRAIN_METHODS, names.TEST_METHODS)]
-    return Switch("methods", "", *pair) if pair[1] else None
+    return Switch("methods", "", pair[0], pair[1]) if pair[1] else None
 
 
 def _bare(instance: Any, table: Iterable[str]) -> str | None:

@@ -32,6 +32,7 @@ _GAMMAS: Final[dict[str, list[tuple[int, ...]]]] = {
 }
 FORMS: Final = 3
 _ANY_LENGTH: Final = 4
+_OF_A_WINDOW: Final = {"kernel", "stride", "pad", "padding", "window", "pool"}
 _USUAL: Final = {"eps": 1e-5, "momentum": 0.9}
 
 
@@ -168,6 +169,8 @@ class Recipe:
         }
         if role in values:
             return values[role]
+        if set(words(name)) & _OF_A_WINDOW:
+            return 1
         if "init" in flat(name):
             return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
         return (d, None, (d,))[self.form]
