@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,17 @@ def test_what_a_layer_prints_stays_out_of_the_results(tmp_path: Path, capsys: py
     shown = capsys.readouterr()
     json.loads(shown.out)
     assert "hello" not in shown.out
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os._exit(7)", "os.abort()", "sys.exit(0)"])
+def test_a_layer_that_ends_the_process_does_not_pass(end: str, tmp_path: Path) -> None:
+    (tmp_path / "layer.py").write_text(
+        f"import os\nimport sys\n\n\ndef batchnorm_forward(x, gamma, beta, bn_param):\n    {end}\n\n\n"
+        "def batchnorm_backward(dout, cache):\n    return dout, dout, dout\n"
+    )
+    command = [sys.executable, "-m", "bncheck", "check", "layer.py", "--timeout", "60"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.RAISED, done.stderr
 
 
 def test_a_hang_ends_with_the_timeout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from bncheck.cli.exits import Exit
+from bncheck.cli.exits import CONFIRM, Exit
 
 if TYPE_CHECKING:
     import click
@@ -19,7 +19,12 @@ def main() -> None:
         if getattr(sys, name) is None:
             stays_open = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(stays_open, mode, closefd=False))  # noqa: SIM115
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if CONFIRM in os.environ:
+        from bncheck.cli.child import confirm
+
+        confirm(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> Exit:
@@ -48,7 +53,7 @@ def _run(arguments: list[str]) -> Exit:
     except LayerRaised as raised:
         from bncheck.layers.isolation import frames
 
-        return _say(f"{raised}\n{frames(raised)}".rstrip(), Exit.RAISED)
+        return _say(f"{raised}\n{frames(raised) if raised.__cause__ else ''}".rstrip(), Exit.RAISED)
     except (KeyboardInterrupt, click.Abort):
         return _say("interrupted", Exit.INTERRUPTED)
     except MemoryError:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from bncheck.report import Report
 
 
+CONFIRM = "BNCHECK_CONFIRM"
+"""Names the file in which a child process confirms its exit code: a layer can end the process with any code."""
+
+
 class Exit(IntEnum):
     PASS = 0
     FAIL = 1
