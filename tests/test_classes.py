@@ -13,13 +13,13 @@ import pytest
 from bncheck import batchnorm
 from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.class_layer import ClassLayer
-from bncheck.layers.classes import find
+from bncheck.layers.classes.finding import find
+from bncheck.layers.classes.instances import Recorder, clone
+from bncheck.layers.classes.layer import ClassLayer
+from bncheck.layers.classes.recipes import LAYOUTS, from_layer, spatial, to_layer
 from bncheck.layers.conventions import gradient_of, meaning, speaks_of_layer, statistic_of
-from bncheck.layers.instances import Recorder, clone
-from bncheck.layers.loading import load
+from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
-from bncheck.layers.recipes import LAYOUTS, from_layer, spatial, to_layer
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 

@@ -16,9 +16,11 @@ from bncheck import batchnorm
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers import jax_layers, tensors, torch_layers
-from bncheck.layers.loading import load
+from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call, Layer
+from bncheck.layers.tensors import arrays as tensors
+from bncheck.layers.tensors import jax as jax_layers
+from bncheck.layers.tensors import torch as torch_layers
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 

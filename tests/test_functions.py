@@ -13,10 +13,10 @@ import pytest
 from bncheck import batchnorm
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.function_layer import FunctionLayer, image
-from bncheck.layers.function_traits import sample
-from bncheck.layers.functions import find
-from bncheck.layers.loading import load
+from bncheck.layers.functions.finding import find
+from bncheck.layers.functions.layer import FunctionLayer, image
+from bncheck.layers.functions.traits import sample
+from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
 from bncheck.vocabulary import Mode
 

@@ -18,8 +18,8 @@ import pytest
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.layers import isolation
-from bncheck.layers.loading import Loaded, load
-from bncheck.layers.source import mend
+from bncheck.layers.loading.files import Loaded, load
+from bncheck.layers.loading.source import mend
 
 LAYERS = Path(__file__).parent / "layers"
 CASES: list[dict[str, Any]] = json.loads((LAYERS / "manifest.json").read_text(encoding="utf-8"))

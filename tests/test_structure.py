@@ -135,7 +135,7 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.torch_layers": {"torch"}}.get(module, set())
+    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.tensors.torch": {"torch"}}.get(module, set())
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")

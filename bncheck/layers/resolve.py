@@ -9,8 +9,10 @@ import textwrap
 from typing import Any, NamedTuple
 
 from bncheck.errors import BadInput
-from bncheck.layers import classes, functions, method_pairs
-from bncheck.layers.loading import load
+from bncheck.layers.classes import finding as classes
+from bncheck.layers.classes import pairs as method_pairs
+from bncheck.layers.functions import finding as functions
+from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Layer
 
 _GLUE = """
@@ -83,11 +85,11 @@ def _tree_of(parts: tuple[Any, ...]) -> ast.Module:
 def _frameworks() -> list[Any]:
     found: list[Any] = []
     if "torch" in sys.modules:
-        from bncheck.layers import torch_layers
+        from bncheck.layers.tensors import torch as torch_layers
 
         found.append(torch_layers)
     if "jax" in sys.modules:
-        from bncheck.layers import jax_layers
+        from bncheck.layers.tensors import jax as jax_layers
 
         found.append(jax_layers)
     return found

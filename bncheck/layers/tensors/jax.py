@@ -14,8 +14,8 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
-from bncheck.layers.tensor_trials import counterpart, defined, is_backward, placed, settled, speaks, titled
-from bncheck.layers.tensors import Functional, Signature, ordered
+from bncheck.layers.tensors.arrays import Functional, Signature, ordered
+from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
 
 

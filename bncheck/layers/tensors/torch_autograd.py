@@ -14,7 +14,7 @@ from unittest import mock
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.tensors import Signature, ordered
+from bncheck.layers.tensors.arrays import Signature, ordered
 from bncheck.vocabulary import Mode
 
 LEAVES = ("x", "gamma", "beta")

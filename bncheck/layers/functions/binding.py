@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bncheck.layers.function_source import Source, Uses
+from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
 Values = dict[str, Any]

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
-from bncheck.layers.class_passes import find_method, inner_of, plain_beside
+from bncheck.layers.classes.instances import attributes, leaves
+from bncheck.layers.classes.passes import find_method, inner_of, plain_beside
 from bncheck.layers.conventions import Path, role_of
-from bncheck.layers.instances import attributes, leaves
 
 
 @dataclass(frozen=True)

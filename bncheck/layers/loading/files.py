@@ -12,10 +12,11 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from bncheck.errors import BadInput
-from bncheck.layers import isolation, lifting, lost, stubs
-from bncheck.layers.importing import FAILURES, Importer, ImportFails, failing, why
-from bncheck.layers.source import NAMED_SO, Source, definitions, read
-from bncheck.layers.targets import Place, existing, is_file, module_file, place_of, split
+from bncheck.layers import isolation
+from bncheck.layers.loading import lifting, lost, stubs
+from bncheck.layers.loading.importing import FAILURES, Importer, ImportFails, failing, why
+from bncheck.layers.loading.source import NAMED_SO, Source, definitions, read
+from bncheck.layers.loading.targets import Place, existing, is_file, module_file, place_of, split
 
 # How far up imports are looked for that start at a folder above the file's.
 ANCESTORS = 3

@@ -12,8 +12,8 @@ from bncheck.batchnorm import Statistics
 from bncheck.layers.conventions import gradient_of, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
-from bncheck.layers.tensors import Signature, TensorPass, fitted, narrowed, ordered, spread, values_of
-from bncheck.layers.torch_autograd import Torch, copied, torch, walk
+from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, spread, values_of
+from bncheck.layers.tensors.torch_autograd import Torch, copied, torch, walk
 
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
 

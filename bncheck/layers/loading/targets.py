@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from bncheck.errors import BadInput
 from bncheck.layers import isolation
-from bncheck.layers.importing import ImportFails, failing, locate
-from bncheck.layers.source import Source
+from bncheck.layers.loading.importing import ImportFails, failing, locate
+from bncheck.layers.loading.source import Source
 
 
 class Place(NamedTuple):

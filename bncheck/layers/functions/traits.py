@@ -11,7 +11,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised
-from bncheck.layers.function_layer import FunctionLayer
+from bncheck.layers.functions.layer import FunctionLayer
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode

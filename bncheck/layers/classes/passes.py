@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat
-from bncheck.layers.function_pairs import OTHERS, member
+from bncheck.layers.functions.pairs import OTHERS, member
 
 _WEAK = (
     "propagate",

@@ -15,12 +15,12 @@ import numpy as np
 from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers import binding as by
-from bncheck.layers.binding import Values
-from bncheck.layers.function_layer import FLAT, IMAGES, FunctionLayer, FunctionPass
-from bncheck.layers.function_pairs import Pair, pairs
-from bncheck.layers.function_source import Source
-from bncheck.layers.function_traits import sample, traits_of, with_conventions
+from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.binding import Values
+from bncheck.layers.functions.layer import FLAT, IMAGES, FunctionLayer, FunctionPass
+from bncheck.layers.functions.pairs import Pair, pairs
+from bncheck.layers.functions.source import Source
+from bncheck.layers.functions.traits import sample, traits_of, with_conventions
 from bncheck.layers.protocol import Call
 
 RAISED, OUT_FAILED, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(5)

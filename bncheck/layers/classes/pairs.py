@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from bncheck.layers.conventions import speaks_of_layer
-from bncheck.layers.function_pairs import OTHERS, member
+from bncheck.layers.functions.pairs import OTHERS, member
 
 
 def free(names: dict[str, object], tree: ast.Module, wanted: str | None) -> dict[str, object]:

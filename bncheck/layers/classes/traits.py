@@ -9,12 +9,12 @@ import numpy as np
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised
-from bncheck.layers import methods
-from bncheck.layers.class_layer import ClassLayer, ClassPass
-from bncheck.layers.class_plan import Plan
+from bncheck.layers.classes import methods
+from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.plan import Plan
+from bncheck.layers.classes.recipes import COLUMNS, ROWS, Raw
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
-from bncheck.layers.recipes import COLUMNS, ROWS, Raw
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 

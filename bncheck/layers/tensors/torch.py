@@ -17,7 +17,10 @@ from bncheck.errors import LayerRaised
 from bncheck.layers.conventions import role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
-from bncheck.layers.tensor_trials import (
+from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
+from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, torch, walk
+from bncheck.layers.tensors.torch_objects import Object, is_network, maker, places_of
+from bncheck.layers.tensors.trials import (
     counterpart,
     defined,
     is_backward,
@@ -31,9 +34,6 @@ from bncheck.layers.tensor_trials import (
     told,
     trial,
 )
-from bncheck.layers.tensors import LAYOUTS, Functional, Signature
-from bncheck.layers.torch_autograd import LEAVES, Torch, copied, torch, walk
-from bncheck.layers.torch_objects import Object, is_network, maker, places_of
 from bncheck.vocabulary import Mode
 
 

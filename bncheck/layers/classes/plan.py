@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from bncheck.layers.classes.instances import Slot
+from bncheck.layers.classes.methods import Arguments, Switch
+from bncheck.layers.classes.recipes import Raw, Recipe
 from bncheck.layers.conventions import Path
-from bncheck.layers.instances import Slot
-from bncheck.layers.methods import Arguments, Switch
-from bncheck.layers.recipes import Raw, Recipe
 from bncheck.settings import LayerSettings
 
 UNKNOWN: Final = Arguments(())

@@ -10,13 +10,13 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.class_gradients import Collected, attribute, prepare_backward
-from bncheck.layers.class_plan import RATE, Plan
+from bncheck.layers.classes.gradients import Collected, attribute, prepare_backward
+from bncheck.layers.classes.instances import NOWHERE, Slot, clone, is_number_of, leaves, put
+from bncheck.layers.classes.plan import RATE, Plan
+from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
 from bncheck.layers.conventions import OUTPUTS
-from bncheck.layers.instances import NOWHERE, Slot, clone, is_number_of, leaves, put
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
-from bncheck.layers.recipes import Raw, from_layer, statistic, to_columns, to_layer
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 

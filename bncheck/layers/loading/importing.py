@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bncheck.layers import isolation, stubs
+from bncheck.layers import isolation
+from bncheck.layers.loading import stubs
 
 FAILURES = (Exception, SystemExit)
 Lift = Callable[[str, Path], ModuleType]

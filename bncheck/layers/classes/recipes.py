@@ -10,10 +10,10 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
-from bncheck.layers.class_passes import find_method, method_names
+from bncheck.layers.classes.instances import Recorder, leaves, put
+from bncheck.layers.classes.methods import ClassText, parameters, required
+from bncheck.layers.classes.passes import find_method, method_names
 from bncheck.layers.conventions import flat, role_of, words
-from bncheck.layers.instances import Recorder, leaves, put
-from bncheck.layers.methods import ClassText, parameters, required
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
 ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bncheck.layers import stubs
-from bncheck.layers.lifting import chain
-from bncheck.layers.source import NAMED_SO, Definition, statements
+from bncheck.layers.loading import stubs
+from bncheck.layers.loading.lifting import chain
+from bncheck.layers.loading.source import NAMED_SO, Definition, statements
 
 EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax", "equinox": "jax"}
 BACKWARD = re.compile(r"back|grad|bprop", re.IGNORECASE)

@@ -9,9 +9,10 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from bncheck.layers import isolation, stubs
-from bncheck.layers.importing import FAILURES, Importer
-from bncheck.layers.source import Definition, Source, free_names, loads, statements
+from bncheck.layers import isolation
+from bncheck.layers.loading import stubs
+from bncheck.layers.loading.importing import FAILURES, Importer
+from bncheck.layers.loading.source import Definition, Source, free_names, loads, statements
 
 # Not to be called for the value of a constant.
 DEMANDING = {"open", "input", "exec", "eval", "print", "exit", "quit", "raw_input"}

@@ -12,18 +12,18 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
-from bncheck.layers import methods
-from bncheck.layers.class_guesses import guessed_gradients, guessed_slots
-from bncheck.layers.class_layer import ClassLayer, ClassPass
-from bncheck.layers.class_passes import backward_of, forward_of, inner_of
-from bncheck.layers.class_plan import Plan
-from bncheck.layers.class_traits import D, batch, settle
+from bncheck.layers.classes import methods
+from bncheck.layers.classes.guesses import guessed_gradients, guessed_slots
+from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
+from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.methods import NO_SWITCH, ClassText
+from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
+from bncheck.layers.classes.plan import Plan
+from bncheck.layers.classes.recipes import LAYOUTS, ROWS, Raw, Recipe
+from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
-from bncheck.layers.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.methods import NO_SWITCH, ClassText
 from bncheck.layers.protocol import Call, Traits
-from bncheck.layers.recipes import LAYOUTS, ROWS, Raw, Recipe
 from bncheck.settings import LayerSettings
 
 _FRAMEWORKS = ("torch", "jax", "flax", "equinox", "tensorflow", "keras", "unittest", "haiku", "mxnet", "chainer")

@@ -10,10 +10,10 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
-from bncheck.layers.class_layer import ClassLayer
-from bncheck.layers.class_plan import Plan
+from bncheck.layers.classes.instances import Slot, clone, leaves, pattern_of, put
+from bncheck.layers.classes.layer import ClassLayer
+from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
-from bncheck.layers.instances import Slot, clone, leaves, pattern_of, put
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bncheck.layers.class_plan import RATE, Plan
+from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
+from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.conventions import INPUT_GRADIENTS, flat, returned_roles
-from bncheck.layers.instances import Recorder, attributes, leaves, put
 
 
 def prepare_backward(plan: Plan, instance: Any) -> Recorder:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bncheck.layers.binding import DICTS, Function, plain, role_of
-from bncheck.layers.function_source import Source
+from bncheck.layers.functions.binding import DICTS, Function, plain, role_of
+from bncheck.layers.functions.source import Source
 
 
 def _words(text: str) -> frozenset[str]:

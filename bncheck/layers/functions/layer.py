@@ -13,10 +13,10 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
-from bncheck.layers import binding as by
-from bncheck.layers.binding import Binding, Values
-from bncheck.layers.function_pairs import Pair
-from bncheck.layers.function_source import Source
+from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.binding import Binding, Values
+from bncheck.layers.functions.pairs import Pair
+from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode

@@ -1,0 +1,1 @@
+"""Layers over tensors: PyTorch and JAX, loaded only where the user has loaded them."""
