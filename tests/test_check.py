@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import bncheck
 from bncheck.batch import generate
 from bncheck.batchnorm import Gradients
 from bncheck.checks.suite import SECTIONS, check_layer
@@ -56,6 +57,27 @@ def test_a_users_layer_gets_its_verdict(entry: dict[str, Any]) -> None:
         assert set(entry["codes"]) <= errors, findings
     if entry["verdict"] == "raised":
         assert reports[0].raised
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm2d"])
+def test_pytorchs_own_layers_pass_with_their_conventions_named(name: str, dtype: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    report = bncheck.check(getattr(torch.nn, name)(6), generate(16, 6, dtype=dtype))
+    assert {s.verdict for s in report.sections} == {Verdict.PASS}
+    assert [(f.code, f.severity) for f in report.findings] == [("BN407", Severity.NOTE)]
+    assert "PyTorch's momentum, the share taken" in next(s.said for s in report.sections if s.name == "running")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_flaxs_own_layer_passes_where_it_takes_two_passes(dtype: str) -> None:
+    pytest.importorskip("jax", reason="JAX is not installed")
+    linen = pytest.importorskip("flax.linen", reason="Flax is not installed")
+    batch = generate(16, 6, dtype=dtype)
+    assert bncheck.check(linen.BatchNorm(momentum=0.9, use_fast_variance=False), batch).verdict is Verdict.PASS
+    # Its default is E[x²] - E[x]², and loses digits accordingly.
+    default = bncheck.check(linen.BatchNorm(momentum=0.9), batch)
+    assert [f.code for f in default.findings] == ["BN501"]
 
 
 def test_the_reference_passes_every_section() -> None:

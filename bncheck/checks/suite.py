@@ -54,7 +54,7 @@ def check_layer(
             "eps": settings.eps,
             "momentum": settings.momentum,
             **asdict(check),
-            "layer": layer.traits.recognised,
+            "recognised": layer.traits.recognised,
         },
         gradients=run.gradients,
         findings=_folded(findings),
