@@ -157,6 +157,43 @@ def test_several_layers_are_one_valid_output(capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out)["implementation"].endswith("batchnorm_backward_alt")
 
 
+def test_a_gradient_in_another_shape_of_the_same_numbers_is_noted(tmp_path: Path) -> None:
+    source = (LAYERS / "readme_layers.py").read_text()
+    right = source.replace("(dout * xhat).sum(axis=0)", "(dout * xhat).sum(axis=0, keepdims=True)")
+    (tmp_path / "layer.py").write_text(right)
+    report = check_layer(resolve(f"{tmp_path}/layer.py:batchnorm_backward_alt").layers[0], BATCH)
+    assert report.verdict is Verdict.PASS
+    assert [(f.code, f.severity, f.quantity) for f in report.findings] == [("BN002", Severity.NOTE, "dgamma")]
+
+
+def test_the_glue_that_is_shown_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "odd.py").write_text("def layer(a):\n    return a\n")
+    assert run(["check", f"{tmp_path}/odd.py"]) is Exit.USAGE
+    shown = capsys.readouterr().err
+    glue = "\n".join(line.removeprefix("    ") for line in shown.splitlines()[2:])
+    glue = glue.replace("from odd import ...", "import numpy as np").replace(
+        "    ...\n    return out, cache",
+        "    mean, var = x.mean(0), x.var(0)\n    inv = 1 / np.sqrt(var + bn_param['eps'])\n"
+        "    test = bn_param['mode'] == 'test'\n"
+        "    if test:\n"
+        "        mean, inv = bn_param['running_mean'], 1 / np.sqrt(bn_param['running_var'] + bn_param['eps'])\n"
+        "    else:\n"
+        "        kept = bn_param['momentum']\n"
+        "        bn_param['running_mean'] = kept * bn_param.get('running_mean', 0) + (1 - kept) * mean\n"
+        "        bn_param['running_var'] = kept * bn_param.get('running_var', 1) + (1 - kept) * var\n"
+        "    xhat = (x - mean) * inv\n    out, cache = gamma * xhat + beta, (xhat, inv, gamma)\n    return out, cache",
+    )
+    glue = glue.replace(
+        "    ...\n    return dx, dgamma, dbeta",
+        "    xhat, inv, gamma = cache\n    g = dout * gamma\n"
+        "    dx = inv * (g - g.mean(0) - xhat * (g * xhat).mean(0))\n"
+        "    dgamma, dbeta = (dout * xhat).sum(0), dout.sum(0)\n    return dx, dgamma, dbeta",
+    )
+    (tmp_path / "glue.py").write_text(glue)
+    assert run(["check", f"{tmp_path}/glue.py"]) is Exit.PASS, capsys.readouterr().out
+    assert run(["grad", "--impl", f"{tmp_path}/glue.py"]) is Exit.PASS
+
+
 def test_every_format_shows_the_sections(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = f"{LAYERS}/readme_layers.py:batchnorm_forward"
     for name in ("table", "markdown", "csv", "junit", "json"):
