@@ -10,8 +10,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batch import Batch, generate
 from bncheck.batchnorm import Statistics
-from bncheck.errors import LayerRaised
-from bncheck.layers.protocol import Call, Layer, Pass
+from bncheck.layers.protocol import Call, Layer
 from bncheck.report import Finding
 from bncheck.rounding import forward_allowance
 from bncheck.settings import LayerSettings
@@ -55,11 +54,3 @@ class Outcome(NamedTuple):
     said: str
     verdict: Verdict | None = None
     """None: a failure if any finding is an error, a pass otherwise."""
-
-
-def attempt(layer: Layer, call: Call, state: object = None) -> Pass | LayerRaised:
-    """A forward pass, or what the layer raised instead."""
-    try:
-        return layer.forward(call, state)
-    except LayerRaised as raised:
-        return raised
