@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from bncheck.report import Finding
+from bncheck.findings.entry import Entry
+from bncheck.findings.known import dx, parameters
 from bncheck.vocabulary import Severity
-
-
-class Entry(NamedTuple):
-    code: str
-    title: str
-    hint: str
-    severity: Severity = Severity.ERROR
-
-    def found(self, quantity: str, evidence: str) -> Finding:
-        return Finding(self.code, self.title, self.severity, quantity, evidence, self.hint)
-
-    def noted(self, quantity: str, evidence: str) -> Finding:
-        """The same where it does no harm."""
-        return self.found(quantity, evidence)._replace(severity=Severity.NOTE)
 
 
 _CONTRACT = (
@@ -44,60 +29,6 @@ _CONTRACT = (
     ),
     Entry("BN007", "columns leak", "each output column may depend on its own input column only: reduce over axis 0"),
     Entry("BN008", "not implemented", "write this part of the layer"),
-)
-_DX = (
-    Entry(
-        "BN101",
-        "the path through the variance is missing",
-        "dx also needs - inv * xhat * mean(g * xhat), g = dout * gamma",
-    ),
-    Entry("BN102", "the path through the mean is missing", "dx also needs - inv * mean(g), g = dout * gamma"),
-    Entry(
-        "BN103",
-        "mean and variance are taken as constants",
-        "both depend on x: subtract inv * mean(g) and inv * xhat * mean(g * xhat), g = dout * gamma",
-    ),
-    Entry(
-        "BN104",
-        "a path has the wrong factor",
-        "dx = inv * (g - mean(g) - xhat * mean(g * xhat)): each path once, every mean over N",
-    ),
-    Entry("BN105", "gamma is left out", "start from g = dout * gamma, the gradient with respect to xhat"),
-    Entry(
-        "BN106",
-        "eps differs from the forward's",
-        "use the inv = 1 / sqrt(var + eps) of the forward pass, from the cache",
-    ),
-    Entry(
-        "BN107", "the sign is wrong", "the direct path is + inv * g; the paths through mean and variance are subtracted"
-    ),
-    Entry(
-        "BN108",
-        "a common factor is wrong",
-        "dx is multiplied by inv = 1 / sqrt(var + eps) once: not by the root, and not twice",
-    ),
-    Entry("BN109", "wrong in single entries", "look at how these rows or columns are indexed"),
-    Entry(
-        "BN110",
-        "dx is wrong, and like nothing known",
-        "compare with dx = inv * (g - mean(g) - xhat * mean(g * xhat)), g = dout * gamma, "
-        "inv = 1 / sqrt(var + eps), the means over the batch",
-    ),
-)
-_PARAMETERS = (
-    Entry(
-        "BN201",
-        "not summed over the batch, or summed to a scalar",
-        "a broadcast forward is a sum backward: .sum(axis=0)",
-    ),
-    Entry("BN202", "a mean instead of a sum", "sum over the batch; the loss has its own 1/N in dout if it wants one"),
-    Entry("BN203", "x or x - mean stands where xhat belongs", "dgamma = sum(dout * xhat), xhat the normalized x"),
-    Entry("BN204", "dgamma and dbeta are swapped", "return them in the order of their names"),
-    Entry(
-        "BN205",
-        "dgamma or dbeta is wrong, and like nothing known",
-        "compare with dgamma = sum(dout * xhat) and dbeta = sum(dout), the sums over the batch",
-    ),
 )
 _FORWARD = (
     Entry("BN301", "unbiased variance", "normalize by the biased variance, divided by N"),
@@ -128,7 +59,7 @@ _RUNNING = (
         "BN407",
         "unbiased running variance",
         "PyTorch's convention: the running variance is divided by N - 1 and the normalization by N",
-        Severity.NOTE,
+        severity=Severity.NOTE,
     ),
     Entry("BN408", "running statistics are never updated", "update and keep them at each training step"),
     Entry(
@@ -157,4 +88,4 @@ _STABILITY = (
         "subtract the mean before anything else is done with x",
     ),
 )
-CATALOGUE = {e.code: e for e in (*_CONTRACT, *_DX, *_PARAMETERS, *_FORWARD, *_RUNNING, *_STABILITY)}
+CATALOGUE = {e.code: e for e in (*_CONTRACT, *dx.ENTRIES, *parameters.ENTRIES, *_FORWARD, *_RUNNING, *_STABILITY)}
