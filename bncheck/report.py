@@ -42,6 +42,25 @@ class Worst:
     """What rounding may make of the analytic one."""
 
 
+class Blind(NamedTuple):
+    """A known mistake that a check could not have seen, and why."""
+
+    code: str
+    title: str
+    reason: str
+
+
+class Power(NamedTuple):
+    """What a check could have seen in one gradient, on the batch that it was made on."""
+
+    caught: int
+    known: int
+    """Of so many known mistakes in this gradient, so many would have been rejected."""
+    blind_to: tuple[Blind, ...]
+    smallest_error: float
+    """The smallest relative error of the whole gradient that is rejected for certain."""
+
+
 class GradientResult(NamedTuple):
     name: str
     shape: tuple[int, ...]
@@ -52,8 +71,17 @@ class GradientResult(NamedTuple):
     """The largest error bar of the numeric values."""
     worst: Worst
     verdict: Verdict
+    power: Power
     reason: str = ""
     """Why the verdict is not a plain pass, as a sentence."""
+
+
+class Probe(NamedTuple):
+    """The same check on a batch of bncheck's own, made where the user's batch could not show a mistake."""
+
+    batch: BatchInfo
+    verdict: Verdict
+    gradients: tuple[GradientResult, ...]
 
 
 class Section(NamedTuple):
@@ -82,6 +110,7 @@ class Report:
     seconds: float
     version: str
     sections: tuple[Section, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
     @property
     def raised(self) -> bool:
@@ -91,11 +120,16 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
         raw = dict(vars(self))
-        raw["gradients"] = {g.name: {k: v for k, v in g._asdict().items() if k != "name"} for g in self.gradients}
+        raw["gradients"] = _by_name(self.gradients)
+        raw["probes"] = [{**p._asdict(), "gradients": _by_name(p.gradients)} for p in self.probes]
         del raw["sections"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
         return dict(plain({"schema": SCHEMA, **raw}))
+
+
+def _by_name(gradients: tuple[GradientResult, ...]) -> dict[str, Any]:
+    return {g.name: {k: v for k, v in g._asdict().items() if k != "name"} for g in gradients}
 
 
 @dataclass(frozen=True, eq=False)

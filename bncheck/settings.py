@@ -34,6 +34,10 @@ class CheckSettings:
     """Step size in units of each column's sqrt(var + eps); None takes the best for the noise found."""
     rtol: float | None = None
     """None: the error bars decide.  A number: max |a - n| / max(|a| + |n|, tiny) <= rtol decides."""
+    probes: bool = True
+    """Where the batch cannot show a known mistake, check a batch of bncheck's own beside it."""
+    strict: bool = False
+    """A batch that cannot show every known mistake is blind."""
 
     def __post_init__(self) -> None:
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):

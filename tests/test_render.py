@@ -22,7 +22,7 @@ from bncheck.findings.catalogue import CATALOGUE
 from bncheck.passes import run_backward, run_forward, show_batch
 from bncheck.reading import read_batch
 from bncheck.render import CHECK_FORMATS, Look, format_of, renderer
-from bncheck.report import BatchInfo, GradientResult, PassReport, Report, Worst
+from bncheck.report import BatchInfo, Blind, GradientResult, PassReport, Power, Probe, Report, Worst
 from bncheck.vocabulary import Verdict
 from tests.wrong import DX, WrongLayer
 
@@ -40,6 +40,7 @@ def gradient(name: str, verdict: Verdict = Verdict.PASS, analytic: float = 0.25,
         error_bar=1.5e-9,
         worst=Worst(index, analytic, 0.25, error_bar=1e-9, rounding=2e-9),
         verdict=verdict,
+        power=Power(8, 9, (Blind("BN105", "gamma is left out", "gamma is 1 everywhere"),), 2e-9),
         reason=reason,
     )
 
@@ -196,7 +197,8 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
 @each_report
 def test_markdown_tables_are_well_formed(result: Report) -> None:
     errors, worst = markdown_tables(show(result, "markdown"))
-    assert errors[0] == ["gradient", "shape", "max rel error", "max abs error", "error bar", "verdict"]
+    assert errors[0] == ["gradient", "shape", "max rel error", "max abs error", "error bar", "power", "verdict"]
+    assert [row[-2] for row in errors[1:]] == ["8/9"] * len(result.gradients)
     assert [row[0] for row in errors[1:]] == [g.name for g in result.gradients]
     assert [row[-1] for row in errors[1:]] == [g.verdict.value for g in result.gradients]
     assert worst[1][0] == "dx[3, 1]"
@@ -265,7 +267,9 @@ def test_plain_text_is_aligned_and_unwrapped(result: Report) -> None:
             assert all(line[end - 1] != " " for end in ends[1:])
             assert all(line[end : end + 2] in ("  ", "") for end in ends)
     assert worst.split("\n")[2].startswith("dx[3, 1]")
-    assert len(paragraphs) == len(result.findings) + [g.verdict for g in result.gradients].count(Verdict.BLIND) + 1
+    verdicts = [g.verdict for g in result.gradients]
+    of_blindness = verdicts.count(Verdict.BLIND) + len(verdicts) - verdicts.count(Verdict.FAIL)
+    assert len(paragraphs) == len(result.findings) + of_blindness + 1
     assert all("\n" not in paragraph for paragraph in paragraphs)
     assert paragraphs[-1].startswith(f"{result.verdict.value}: ")
 
@@ -276,6 +280,27 @@ def test_the_summary_names_what_is_wrong() -> None:
     two = report(*(gradient(name, Verdict.FAIL, 0.5) for name in ("dx", "dgamma")), gradient("dbeta"), rtol=0.0)
     assert "fail: dx and dgamma differ from the finite differences by more than rtol 0 allows" in show(two, "table")
     assert "dx is blind: zero within its error bars." in show(REPORTS["blind"], "table")
+
+
+def test_what_a_batch_cannot_show_is_told_with_its_reason() -> None:
+    text = show(REPORTS["pass"], "table")
+    assert "dx would not have shown BN105 (gamma is left out): gamma is 1 everywhere." in text
+    assert "would not have shown" not in show(report(gradient("dx", Verdict.FAIL, 0.5, WRONG)), "table")
+    parsed = parse(show(REPORTS["pass"], "json"))["gradients"]["dx"]["power"]
+    assert (parsed["caught"], parsed["known"], parsed["smallest_error"]) == (8, 9, 2e-9)
+    assert parsed["blind_to"] == [{"code": "BN105", "title": "gamma is left out", "reason": "gamma is 1 everywhere"}]
+
+
+def test_a_probe_says_what_it_has_shown() -> None:
+    seeing = gradient("dx")._replace(power=Power(9, 9, (), 1e-9))
+    probe = Probe(BatchInfo(12, 6, "float64", "generated", 13), Verdict.PASS, (seeing,))
+    beside = replace(report(gradient("dx")), probes=(probe,))
+    said = "On a probe beside it, (12, 6) from seed 13, nothing wrong was found; "
+    assert said + "all of these would have shown." in show(beside, "table")
+    as_blind = replace(beside, probes=(probe._replace(gradients=(gradient("dx"),)),))
+    assert said + "BN105 would not have shown there either." in show(as_blind, "table")
+    assert "probe" not in show(replace(report(seeing), probes=(probe,)), "table")
+    assert parse(show(beside, "json"))["probes"][0]["gradients"]["dx"]["power"]["known"] == 9
 
 
 def test_verbose_says_how_the_numbers_came_about() -> None:

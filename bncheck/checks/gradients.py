@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
-from bncheck import __version__, memory
-from bncheck.arrays import Array
+from bncheck import __version__
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.judgement import judge
-from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
-from bncheck.layers.protocol import Call, Layer
+from bncheck.checks.judgement import Quantity, judge
+from bncheck.checks.numeric import Measured, Progress, measure
+from bncheck.checks.power import Evidence, Sight
+from bncheck.checks.probes import beside
+from bncheck.layers.protocol import Layer
 from bncheck.layers.reference import Reference
-from bncheck.passes import describe, require_finite
-from bncheck.report import Finding, GradientResult, Report
-from bncheck.rounding import allowance, bending_scale
+from bncheck.passes import describe
+from bncheck.report import Finding, GradientResult, Probe, Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Mode, Verdict
-
-Progress = Callable[[float, float], object]
-"""Told (forward passes made, forward passes expected); may raise in order to stop."""
-
-# A column is ill-conditioned where a rounding of x is this large in units of the bending scale ...
-_ILL_CONDITIONED = 1e-12
-# ... and extended precision is then worth its price, some eight times float64's, up to so many evaluated entries.
-_EXTENDED_LIMIT = 1 << 24
-_BYTES_PER_ENTRY = 14 * 8  # x, dout, three gradients twice, and what the allowance needs, in float64
+from bncheck.vocabulary import Verdict
 
 
 def check_gradients(
@@ -46,15 +36,29 @@ def check_gradients(
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
-    and costs D times as much.  Raises BadInput where the batch allows no answer.
+    and costs D times as much.  Where the batch cannot show a known mistake, a batch of bncheck's own is checked
+    beside it (``check.probes``), which may find one; the verdict on the batch itself stays what that allows.
+    Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
+    report = _check(batch, layer, settings, check, progress, entangled)
+    if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
+        probe = beside(layer, settings, batch.d, str(batch.x.dtype))
+        report = _joined(report, _check(probe, layer, settings, check, None, entangled))
+    return replace(report, seconds=time.perf_counter() - started)
+
+
+def _check(
+    batch: Batch,
+    layer: Layer,
+    settings: LayerSettings,
+    check: CheckSettings,
+    progress: Progress | None,
+    entangled: bool,
+) -> Report:
     measured = measure(batch, layer, settings, check, progress, entangled)
-    values = (measured.dx.value, *measured.parameters.value)
-    errors = (measured.dx.error, measured.parameters.error, measured.parameters.error)
-    numbers = zip(Gradients._fields, measured.analytic, values, errors, measured.rounding, strict=True)
-    results = tuple(judge(*each, check.rtol, batch.place) for each in numbers)
+    results = _results(measured, batch, check)
     return Report(
         verdict=Verdict.worst([result.verdict for result in results]),
         mode=settings.mode.value,
@@ -62,65 +66,59 @@ def check_gradients(
         batch=describe(batch),
         settings=_said(settings, check, measured),
         gradients=results,
-        findings=_findings(measured, batch.dout, Gradients(*values), results),
+        findings=_findings(measured, batch, results),
         forward_passes=round(measured.passes, 2),
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
         version=__version__,
     )
 
 
-def _findings(
-    measured: Measured, dout: Array, right: Gradients, results: tuple[GradientResult, ...]
-) -> tuple[Finding, ...]:
+def _results(measured: Measured, batch: Batch, check: CheckSettings) -> tuple[GradientResult, ...]:
+    """The verdict on each gradient, with what it could have been a verdict on."""
+    errors = (measured.dx.error, measured.parameters.error, measured.parameters.error)
+    numbers = (measured.analytic, measured.numeric, errors, measured.rounding, measured.doubtful)
+    quantities = [Quantity(*each) for each in zip(Gradients._fields, *numbers, strict=True)]
+    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in quantities}
+    sight = Sight(measured.call, batch.dout, evidence, check.rtol)
+    results = (judge(q, check.rtol, batch.place)._replace(power=sight.power(q.name)) for q in quantities)
+    return tuple(_blinded(result, sight, check.strict) for result in results)
+
+
+def _blinded(result: GradientResult, sight: Sight, strict: bool) -> GradientResult:
+    """With the reason for blindness in words, and blind for the strict where any mistake is out of sight."""
+    if result.verdict is Verdict.BLIND and (why := sight.why_zero(result.name)):
+        return result._replace(reason=f"{result.reason}: {why}")
+    if strict and result.verdict is Verdict.PASS and result.power.blind_to:
+        codes = ", ".join(blind.code for blind in result.power.blind_to)
+        return result._replace(verdict=Verdict.BLIND, reason=f"strictly, for {codes} would have gone unseen")
+    return result
+
+
+def _joined(report: Report, probed: Report) -> Report:
+    """With what a probe has shown beside the batch."""
+    where = f"on a probe of bncheck's own, ({probed.batch.n}, {probed.batch.d}) from seed {probed.batch.seed}"
+    known = {(f.code, f.quantity) for f in report.findings}
+    found = [f for f in probed.findings if (f.code, f.quantity) not in known]
+    return replace(
+        report,
+        verdict=Verdict.FAIL if probed.verdict is Verdict.FAIL else report.verdict,
+        findings=(*report.findings, *(f._replace(evidence=f"{where}: {f.evidence}") for f in found)),
+        probes=(*report.probes, as_probe(probed)),
+        forward_passes=report.forward_passes + probed.forward_passes,
+    )
+
+
+def as_probe(report: Report) -> Probe:
+    return Probe(report.batch, report.verdict, report.gradients)
+
+
+def _findings(measured: Measured, batch: Batch, results: tuple[GradientResult, ...]) -> tuple[Finding, ...]:
     if all(result.verdict is not Verdict.FAIL for result in results):
         return ()
     # The catalogue is loaded when there is something to look up.
     from bncheck.checks.diagnosis import diagnose
 
-    return tuple(diagnose(measured.call, dout, measured.analytic, right, results))
-
-
-class Measured(NamedTuple):
-    """The gradients that a layer returned, and what its forward pass says they are."""
-
-    call: Call
-    analytic: Gradients
-    dx: Derivative
-    parameters: Derivative
-    """dgamma and dbeta, one row each."""
-    rounding: Gradients
-    """What rounding may make of the analytic ones."""
-    passes: float
-
-
-def measure(
-    batch: Batch,
-    layer: Layer,
-    settings: LayerSettings,
-    check: CheckSettings,
-    progress: Progress | None = None,
-    entangled: bool = False,
-) -> Measured:
-    """One backward pass, and finite differences of as many forward passes as it takes."""
-    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
-    call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
-    require_finite(call)
-    with np.errstate(all="ignore"):
-        analytic = _shaped(layer.forward(call).backward(batch.dout), call)
-        numeric = _Numeric(layer, call, batch, check, progress, entangled)
-        dx, parameters = numeric.dx(), numeric.parameters()
-        allowed = allowance(call, batch.dout, batch.x.dtype)
-    return Measured(call, analytic, dx, parameters, allowed.rounding, numeric.passes)
-
-
-def _shaped(made: Gradients, call: Call) -> Gradients:
-    """The gradients, with not-a-number throughout for one that has not the shape of what it is the gradient of."""
-    expected = Gradients(call.x, call.gamma, call.beta)
-    kept = (
-        np.asarray(g) if np.shape(g) == e.shape else np.full_like(e, np.nan)
-        for g, e in zip(made, expected, strict=True)
-    )
-    return Gradients(*kept)
+    return tuple(diagnose(measured.call, batch.dout, measured.analytic, measured.numeric, results))
 
 
 def _said(settings: LayerSettings, check: CheckSettings, measured: Measured) -> dict[str, Any]:
@@ -131,90 +129,6 @@ def _said(settings: LayerSettings, check: CheckSettings, measured: Measured) -> 
         **asdict(check),
         "coverage": "full",
         "precision": str(measured.dx.value.dtype),
-        "step_size": float(measured.dx.step.max()),
-        "noise": float(measured.dx.noise.max()),
+        "step_size": float(np.max(measured.dx.step)),
+        "noise": float(np.max(measured.dx.noise)),
     }
-
-
-@dataclass
-class _Numeric:
-    """The three numerical gradients of L_j = sum_i dout_ij * out_ij, and what they cost."""
-
-    layer: Layer
-    call: Call
-    batch: Batch
-    check: CheckSettings
-    progress: Progress | None
-    entangled: bool
-    passes: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.stencil: Stencil = STENCILS[self.check.method]
-        # In test mode the statistics are constants and out is linear in x.
-        self.linear = self.call.settings.mode is Mode.TEST
-        self.expected = evaluations(self.batch.n, self.stencil, self.linear) + evaluations(2, self.stencil, True)
-        scale = bending_scale(self.call).astype(np.float64)
-        noise = np.finfo(np.float64).eps * np.max(np.abs(self.call.x).max(axis=0) / scale)
-        cost = self.expected * self.batch.x.size
-        wider = np.dtype(self.layer.traits.widest) == np.longdouble
-        extended = wider and noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
-        self.dtype = np.dtype(np.longdouble if extended else np.float64)
-        self.wide = self.call.astype(self.dtype)
-        self.dout = self.batch.dout.astype(self.dtype)
-
-    def dx(self) -> Derivative:
-        return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
-
-    def parameters(self) -> Derivative:
-        """dgamma and dbeta, one row each: out is linear in both together."""
-        both = np.stack([self.wide.gamma, self.wide.beta])
-        scale = np.maximum(np.abs(both).max(axis=0), 1)
-        return self._differentiate(self._of_parameters, both, scale, True)
-
-    def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
-        if self.entangled:
-            return self._one_by_one(f, at, scale)
-        return self._run(f, at, self.dout, scale, linear, whole=not self.layer.traits.packs)
-
-    def _one_by_one(self, f: Function, at: Array, scale: Array) -> Derivative:
-        """Of a layer whose columns meet: all entries as the rows of a single column."""
-        columns = np.arange(at.shape[1])
-
-        def flat(argument: Array, _: Array) -> Array:
-            return f(argument.reshape(at.shape), columns).reshape(-1, 1)
-
-        found = self._run(
-            flat, at.reshape(-1, 1), self.dout.reshape(-1, 1), scale.min(keepdims=True), False, whole=True
-        )
-        wide = np.ones_like(scale)
-        return Derivative(found.value.reshape(at.shape), *(part * wide for part in found[1:]))
-
-    def _run(self, f: Function, at: Array, dout: Array, scale: Array, linear: bool, whole: bool) -> Derivative:
-        return differentiate(
-            f,
-            at,
-            dout,
-            scale,
-            stencil=self.stencil,
-            step=self.check.step,
-            linear=linear,
-            whole=whole,
-            seed=self.batch.seed or 0,
-            tick=self._tick,
-        )
-
-    def _tick(self, done: float) -> None:
-        self.passes += done
-        if self.progress is not None:
-            self.progress(self.passes, self.expected)
-
-    def _of_x(self, x: Array, columns: Array) -> Array:
-        return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-
-    def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
-
-    def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
-        running = self.wide.running.take(columns) if self.wide.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out

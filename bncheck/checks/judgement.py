@@ -3,60 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.report import GradientResult, Worst
+from bncheck.report import GradientResult, Power, Worst
 from bncheck.vocabulary import Verdict
 
 _BLIND = "zero within its error bars, so that a gradient of zeros would have passed as well"
-
 _UNKNOWN = "the differences came to no number: the step moves nothing, or the output is not finite near x"
+_DOUBTFUL = "the oracle is unreliable here: finite differences and the closed form differ by more than their error bars"
+_UNMEASURED = Power(0, 0, (), np.inf)
 
 
-def judge(
-    name: str,
-    analytic: Array,
-    numeric: Array,
-    error: Array,
-    rounding: Array,
-    rtol: float | None,
-    place: Callable[[int, int], tuple[int, ...]],
-) -> GradientResult:
-    """One gradient, entry by entry; ``error`` (D,) is the error bar of ``numeric``.
+class Quantity(NamedTuple):
+    """One gradient as the layer returned it, and all that is known about what it should be."""
+
+    name: str
+    analytic: Array
+    numeric: Array
+    error: Array
+    """(D,), the error bar of ``numeric``."""
+    rounding: Array
+    """What rounding may make of ``analytic``."""
+    doubtful: Array
+    """Where ``numeric`` is contradicted by a second witness."""
+
+    @property
+    def silent(self) -> Array:
+        """Where the numerical value accuses nobody: it is none, or it is in doubt."""
+        return np.asarray(~np.isfinite(self.numeric) & np.isfinite(self.analytic) | self.doubtful)
+
+    @property
+    def allowed(self) -> Array:
+        """What an entry may be off by, float64; infinite where nobody is accused."""
+        return np.where(self.silent, np.inf, self.error.astype(np.float64) + self.rounding)
+
+
+def judge(quantity: Quantity, rtol: float | None, place: Callable[[int, int], tuple[int, ...]]) -> GradientResult:
+    """One gradient, entry by entry.
 
     An entry is wrong where |a - n| exceeds the error bar of n and the rounding allowed to a together, or, with
     ``rtol``, where |a - n| / max(|a| + |n|, tiny) exceeds that.  A gradient in which a row of zeros would
     have passed everywhere proves nothing, and is blind.
     """
+    name, analytic, numeric, error, rounding, _ = quantity
     a, n = (np.atleast_2d(values).astype(np.float64) for values in (analytic, numeric))
+    allowed, silent = np.atleast_2d(quantity.allowed), np.atleast_2d(quantity.silent)
     with np.errstate(all="ignore"):
         # The difference is taken before the numeric value is narrowed.
         difference = np.abs(np.atleast_2d(analytic) - numeric).astype(np.float64)
-        bar = np.broadcast_to(error.astype(np.float64), n.shape)
-        allowed = bar + np.atleast_2d(rounding)
         relative = difference / np.maximum(np.abs(a) + np.abs(n), np.finfo(np.float64).tiny)
         excess = _ratio(difference, allowed) if rtol is None else _ratio(relative, np.full_like(relative, rtol))
-    # A numerical value that is none accuses nobody.
-    unknown = ~np.isfinite(n) & np.isfinite(a)
-    excess[unknown] = 0
+    excess[silent] = 0
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
     index = place(row, column) if analytic.ndim == 2 else (column,)
+    bar = np.broadcast_to(error.astype(np.float64), n.shape)
     worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(np.atleast_2d(rounding)[at]))
-    wrong, resolved = int(np.sum(excess > 1)), np.abs(n) > allowed
-    verdict, reason = _verdict(unknown, resolved)
+    wrong = int(np.sum(excess > 1))
+    verdict, reason = _verdict(quantity, np.abs(n) > allowed)
     if wrong:
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
-    shape = tuple(analytic.shape)
     largest = float(relative.max()), float(difference.max()), float(bar.max())
-    return GradientResult(name, shape, *largest, worst, verdict, reason)
+    return GradientResult(name, tuple(analytic.shape), *largest, worst, verdict, _UNMEASURED, reason)
 
 
-def _verdict(unknown: Array, resolved: Array) -> tuple[Verdict, str]:
+def _verdict(quantity: Quantity, resolved: Array) -> tuple[Verdict, str]:
     """Of a gradient in which nothing is wrong: could anything have been seen?"""
-    if unknown.any():
+    if quantity.doubtful.any():
+        return Verdict.BLIND, _DOUBTFUL
+    if quantity.silent.any():
         return Verdict.BLIND, _UNKNOWN
     return (Verdict.PASS, "") if resolved.any() else (Verdict.BLIND, _BLIND)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.batch import Batch, generate
+from bncheck.batch import Batch, assemble, generate, warm_up
 from bncheck.batchnorm import Statistics
 from bncheck.layers.protocol import Call, Layer
 from bncheck.report import Finding
@@ -18,6 +18,24 @@ from bncheck.vocabulary import Mode, Verdict
 
 _ROWS, _COLUMNS = 12, 6
 _LARGE_EPS = 0.05
+_USUAL_EPS = 1e-5  # which generated batches have variances near
+_WARM_UP = 5
+_SEED = 13
+
+
+def probe(layer: Layer, d: int, seed: int, rows: int = _ROWS) -> Batch:
+    """Columns of many spreads, one in four with a variance near 1e-5; gamma away from 1; a random dout."""
+    return generate(rows, _COLUMNS if layer.traits.packs else d, seed)
+
+
+def beside(layer: Layer, settings: LayerSettings, d: int, dtype: str, seed: int = _SEED) -> Batch:
+    """A probe with variances near the eps in use, to stand beside a batch of the user's with ``d`` columns."""
+    made = probe(layer, d, seed)
+    x = made.x.copy()
+    x[:, 3::4] *= np.sqrt((settings.eps or _USUAL_EPS) / _USUAL_EPS)
+    raw = {"x": x, "gamma": made.gamma, "beta": made.beta, "dout": made.dout}
+    found = assemble(raw, seed=seed, dtype=dtype, source="generated")
+    return found if settings.mode is Mode.TRAIN else warm_up(found, _WARM_UP, settings.momentum)
 
 
 class Subject(NamedTuple):
@@ -35,9 +53,7 @@ class Subject(NamedTuple):
         return Call(batch.x, batch.gamma, batch.beta, running, settings)
 
     def probe(self, seed: int = 1, rows: int = _ROWS) -> Batch:
-        """Columns of many spreads, one in four with a variance near 1e-5; gamma away from 1."""
-        columns = _COLUMNS if self.layer.traits.packs else self.batch.d
-        return generate(rows, columns, seed)
+        return probe(self.layer, self.batch.d, seed, rows)
 
     def epsilons(self) -> tuple[float, ...]:
         """Two values of eps tell one that is hard-coded."""

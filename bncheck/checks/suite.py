@@ -11,14 +11,15 @@ import numpy as np
 from bncheck import __version__
 from bncheck.batch import Batch, generate, warm_up
 from bncheck.checks import contract, forward, running, stability, test_mode
-from bncheck.checks.gradients import Progress, check_gradients
-from bncheck.checks.probes import Outcome, Subject
+from bncheck.checks.gradients import as_probe, check_gradients
+from bncheck.checks.numeric import Progress
+from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
 from bncheck.layers.protocol import Layer
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe
-from bncheck.report import Finding, GradientResult, Report, Section
+from bncheck.report import Finding, GradientResult, Probe, Report, Section
 from bncheck.rounding import allowance
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode, Severity, Verdict
@@ -62,6 +63,7 @@ def check_layer(
         seconds=time.perf_counter() - started,
         version=__version__,
         sections=sections,
+        probes=run.probes,
     )
 
 
@@ -71,6 +73,7 @@ class _Suite:
     def __init__(self, subject: Subject, check: CheckSettings, progress: Progress | None) -> None:
         self.subject, self.check, self.progress = subject, check, progress
         self.gradients: tuple[GradientResult, ...] = ()
+        self.probes: tuple[Probe, ...] = ()
         self.passes = 0.0
         self.entangled = False
 
@@ -109,19 +112,24 @@ class _Suite:
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
-        reports = [self._one(batch, settings) for batch in (self.subject.batch, self.subject.probe(13))]
-        self.gradients = reports[0].gradients
+        probes = (beside(layer, settings, self.subject.batch.d, "float64"),) if self.check.probes else ()
+        reports = [self._one(batch, settings) for batch in (self.subject.batch, *probes)]
+        self.gradients, unseen = reports[0].gradients, _unseen_by_all(reports)
+        self.probes = tuple(as_probe(report) for report in reports[1:])
         if test_mode_too and layer.traits.differentiates_test_mode and layer.traits.keeps_statistics:
             batch = warm_up(self.subject.probe(14), 5, settings.momentum)
             reports.append(self._one(batch, replace(settings, mode=Mode.TEST)))
         verdicts = [report.verdict for report in reports]
         # What one batch is blind to, another has seen.
         verdict = next((v for v in (Verdict.FAIL, Verdict.PASS) if v in verdicts), Verdict.BLIND)
+        blind = f"; {', '.join(unseen)} would have gone unseen" if unseen else ""
+        if blind and self.check.strict and verdict is Verdict.PASS:
+            verdict = Verdict.BLIND
         if verdict is Verdict.FAIL and not forward_right and self._follows_definition(settings):
             return Outcome((), "those of the definition, which the forward pass is not", verdict)
         own = "the layer's own forward pass" + ("" if forward_right else ", which is not the definition")
         findings = _first_of_each([f for report in reports for f in report.findings])
-        return Outcome(findings, f"{len(verdicts)} batches: as the differences of {own}", verdict)
+        return Outcome(findings, f"{len(verdicts)} batches: as the differences of {own}{blind}", verdict)
 
     def _follows_definition(self, settings: LayerSettings) -> bool:
         """Whether the gradients are those of the definition, so that only the forward pass is to blame."""
@@ -139,11 +147,17 @@ class _Suite:
         narrow = str(self.subject.dtype)
         if narrow != "float64":
             batch = _narrowed(batch, narrow)
-        report = check_gradients(
-            batch, self.subject.layer, settings, self.check, self.progress, entangled=self.entangled
-        )
+        # The probes are this section's own, and what is blind is for all of its batches to say.
+        alone = replace(self.check, probes=False, strict=False)
+        report = check_gradients(batch, self.subject.layer, settings, alone, self.progress, entangled=self.entangled)
         self.passes += report.forward_passes
         return report
+
+
+def _unseen_by_all(reports: list[Report]) -> list[str]:
+    """The codes of the mistakes that no batch could have shown."""
+    unseen = [{(g.name, b.code) for g in report.gradients for b in g.power.blind_to} for report in reports]
+    return sorted({code for _, code in set.intersection(*unseen)})
 
 
 def _narrowed(batch: Batch, dtype: str) -> Batch:

@@ -6,9 +6,11 @@ from bncheck import render
 from bncheck.cli.exits import Exit
 from bncheck.cli.options import (
     BatchOptions,
+    EvidenceOptions,
     LayerOptions,
     OutputOptions,
     batch_options,
+    evidence_options,
     layer_options,
     output_options,
 )
@@ -25,11 +27,13 @@ from bncheck.cli.speech import say
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; the layer runs in a child process."
 )
+@evidence_options
 @output_options(render.CHECK_FORMATS)
 def check(
     layer_name: str,
     origin: BatchOptions,
     layer: LayerOptions,
+    evidence: EvidenceOptions,
     out: OutputOptions,
     isolate: bool,
     timeout: float | None,
@@ -50,10 +54,11 @@ def check(
         return rerun(timeout)
     from bncheck.checks.suite import check_layer
     from bncheck.layers.resolve import resolve
+    from bncheck.settings import CheckSettings
 
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")
-    settings = layer.settings()
+    settings, asked = layer.settings(), CheckSettings(probes=evidence.probes, strict=evidence.strict)
     batch = layer.prepare(origin.get(), origin, out)
     resolved = resolve(layer_name, isolate)
     if not out.quiet:
@@ -64,6 +69,6 @@ def check(
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            reports.append(check_layer(each, batch, settings, progress=progress))
+            reports.append(check_layer(each, batch, settings, asked, progress))
     emit(*reports, out=out)
     return Exit.of_all(reports)

@@ -6,9 +6,11 @@ from bncheck import render
 from bncheck.cli.exits import Exit
 from bncheck.cli.options import (
     BatchOptions,
+    EvidenceOptions,
     LayerOptions,
     OutputOptions,
     batch_options,
+    evidence_options,
     layer_options,
     output_options,
 )
@@ -29,9 +31,16 @@ from bncheck.vocabulary import Method
 )
 @click.option("--step", type=float, help="Step size in units of sqrt(var + eps).  [default: the best for each column]")
 @click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
+@evidence_options
 @output_options(render.CHECK_FORMATS)
 def grad(
-    origin: BatchOptions, layer: LayerOptions, out: OutputOptions, method: str, step: float | None, rtol: float | None
+    origin: BatchOptions,
+    layer: LayerOptions,
+    evidence: EvidenceOptions,
+    out: OutputOptions,
+    method: str,
+    step: float | None,
+    rtol: float | None,
 ) -> Exit:
     """Run the layer forward and backward on BATCH, and check every entry of its gradients.
 
@@ -47,7 +56,7 @@ def grad(
     from bncheck.settings import CheckSettings
 
     settings = layer.settings()
-    check = CheckSettings(Method(method), step, rtol)
+    check = CheckSettings(Method(method), step, rtol, *evidence)
     batch = layer.prepare(origin.get(), origin, out)
     with ProgressBar("forward passes", out.quiet) as progress:
         report = check_gradients(batch, layer.layer(), settings=settings, check=check, progress=progress)

@@ -101,6 +101,13 @@ class LayerOptions(NamedTuple):
             return batches.warm_up(batch, self.warmup, self.momentum, population, progress)
 
 
+class EvidenceOptions(NamedTuple):
+    """What a verdict may rest on."""
+
+    probes: bool
+    strict: bool
+
+
 class OutputOptions(NamedTuple):
     """How results are shown, and where."""
 
@@ -173,6 +180,18 @@ def layer_options(command: Command) -> Command:
         ),
     )
     return _gather(command, options, LayerOptions, "layer")
+
+
+def evidence_options(command: Command) -> Command:
+    options = (
+        click.option(
+            "--probes/--no-probes",
+            default=True,
+            help="Where BATCH cannot show a known mistake, check one of bncheck's own beside it.  [default: probes]",
+        ),
+        click.option("--strict", is_flag=True, help="Call it blind (exit 3) if any known mistake would go unseen."),
+    )
+    return _gather(command, options, EvidenceOptions, "evidence")
 
 
 def output_options(formats: tuple[str, ...], default: str = "table") -> Callable[[Command], Command]:

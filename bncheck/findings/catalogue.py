@@ -6,7 +6,6 @@ from bncheck.findings.entry import Entry
 from bncheck.findings.known import dx, parameters
 from bncheck.vocabulary import Severity
 
-
 _CONTRACT = (
     Entry("BN001", "the layer raised", "mend the error first: nothing that comes after it could be checked"),
     Entry("BN002", "wrong shape", "out and dx have the shape of x; dgamma and dbeta that of gamma and beta"),

@@ -41,6 +41,8 @@ class Entry:
     """Makes the mutant where it is no matter of single steps: anything that can be checked."""
     seen: tuple[Seen, ...] = ()
     severity: Severity = Severity.ERROR
+    unseen: tuple[Callable[..., str], ...] = ()
+    """Why a batch may not show it: functions of the quantities that they name, empty where they do not hold."""
     known: bool = True
     """False for what is like nothing known, which cannot be looked for."""
     dtype: str = "float64"

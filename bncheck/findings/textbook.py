@@ -85,7 +85,7 @@ class Steps(NamedTuple):
     def pair(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
         """The layer as people write it: batchnorm_forward and batchnorm_backward."""
 
-        def batchnorm_forward(x: Array, gamma: Array, beta: Array, bn_param: Quantities) -> tuple[Array, Quantities]:
+        def batchnorm_forward(x: Array, gamma: Array, beta: Array, bn_param: Quantities) -> tuple[Any, Quantities]:
             train = bn_param["mode"] == "train"
             zeros = np.zeros(x.shape[1], x.dtype)
             known = {"x": x, "gamma": gamma, "beta": beta, "n": len(x)}
@@ -93,7 +93,7 @@ class Steps(NamedTuple):
             known["running_mean"] = bn_param.get("running_mean", zeros)
             known["running_var"] = bn_param.get("running_var", zeros + 1)
             normalize(self, known, train)
-            after = _made(self.update if train else self.keep, known)
+            after = made(self.update if train else self.keep, known)
             bn_param["running_mean"], bn_param["running_var"] = after
             return known["out"], {**known, "train": train}
 
@@ -110,19 +110,20 @@ RIGHT = Steps()
 
 def normalize(steps: Steps, known: Quantities, train: bool) -> None:
     """The forward pass: adds mean, var, inv, centred, xhat and out to what is known."""
-    known["mean"], known["var"] = _made(steps.statistics if train else steps.fixed, known)
-    known["inv"] = _made(steps.inv if train else steps.inv_in_test_mode, known)
+    known["mean"], known["var"] = made(steps.statistics if train else steps.fixed, known)
+    known["inv"] = made(steps.inv if train else steps.inv_in_test_mode, known)
     known["centred"] = known["x"] - known["mean"]
     known["xhat"] = known["centred"] * known["inv"]
-    known["out"] = _made(steps.affine if train else steps.affine_in_test_mode, known)
+    known["out"] = made(steps.affine if train else steps.affine_in_test_mode, known)
 
 
 def gradients(steps: Steps, known: Quantities, train: bool) -> tuple[Array, Array, Array]:
     """The backward pass: dx, dgamma, dbeta."""
     through = steps.dx if train else steps.dx_in_test_mode
-    return _made(through, known), _made(steps.dgamma, known), _made(steps.dbeta, known)
+    return made(through, known), made(steps.dgamma, known), made(steps.dbeta, known)
 
 
-def _made(step: Callable[..., Any], known: Quantities) -> Any:
+def made(step: Callable[..., Any], known: Quantities) -> Any:
+    """The step, given the quantities that its parameters name."""
     code = step.__code__
     return step(*(known[name] for name in code.co_varnames[: code.co_argcount]))

@@ -12,6 +12,7 @@ from bncheck.writing import delimited
 _HEADER = (
     *("gradient", "shape", "max_rel_error", "max_abs_error", "error_bar"),
     *("worst_index", "worst_analytic", "worst_numeric", "worst_allowed", "verdict"),
+    *("power_caught", "power_known", "blind_to", "smallest_error"),
 )
 
 
@@ -48,6 +49,10 @@ def _render(result: Report | PassReport, delimiter: str) -> str:
                 worst.numeric,
                 worst.error_bar + worst.rounding,
                 g.verdict.value,
+                g.power.caught,
+                g.power.known,
+                " ".join(blind.code for blind in g.power.blind_to),
+                g.power.smallest_error,
             )
         )
     return file.getvalue()

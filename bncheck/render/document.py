@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from bncheck.render import blindness
 from bncheck.report import Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
@@ -57,7 +58,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     if report.gradients:
         tables += [_errors(report), _worst(report)]
     paragraphs = [_sentence(finding) for finding in report.findings]
-    paragraphs += [f"{g.name} is blind: {g.reason}." for g in report.gradients if g.verdict is Verdict.BLIND]
+    paragraphs += blindness.paragraphs(report)
     paragraphs.append(_summary(report))
     if verbose:
         paragraphs.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
@@ -72,7 +73,7 @@ def _sections(report: Report) -> Table:
 
 def _errors(report: Report) -> Table:
     return Table(
-        ("gradient", "shape", "max rel error", "max abs error", "error bar", "verdict"),
+        ("gradient", "shape", "max rel error", "max abs error", "error bar", "power", "verdict"),
         tuple(
             (
                 g.name,
@@ -80,6 +81,7 @@ def _errors(report: Report) -> Table:
                 number(g.max_rel_error),
                 number(g.max_abs_error),
                 number(g.error_bar),
+                f"{g.power.caught}/{g.power.known}",
                 g.verdict.value,
             )
             for g in report.gradients
@@ -89,7 +91,7 @@ def _errors(report: Report) -> Table:
 
 def _worst(report: Report) -> Table:
     return Table(
-        ("worst entry", "analytic", "numeric", "difference", "allowed"),
+        ("worst entry", "analytic", "numeric", "difference", "allowed", "smallest seen"),
         tuple(_worst_of(g) for g in report.gradients),
     )
 
@@ -102,6 +104,7 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
         value(w.numeric),
         number(abs(w.analytic - w.numeric)),
         number(w.error_bar + w.rounding),
+        number(g.power.smallest_error),
     )
 
 
@@ -121,7 +124,7 @@ def _of_sections(report: Report) -> str:
     names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
     return {
         Verdict.PASS: f"nothing wrong in {_and(names[Verdict.PASS])}",
-        Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
+        Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
         Verdict.FAIL: f"something is wrong in {_and(names[Verdict.FAIL])}",
     }[report.verdict]
 
@@ -132,9 +135,14 @@ def _of_gradients(report: Report) -> str:
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     return {
         Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
-        Verdict.BLIND: f"nothing wrong was seen, and in {_and(names[Verdict.BLIND])} nothing could have been",
+        Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
         Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
+
+
+def _blind(report: Report, names: list[str]) -> str:
+    seen = "not everything" if report.settings.get("strict") else "nothing"
+    return f"nothing wrong was seen, and in {_and(names)} {seen} could have been"
 
 
 def _and(names: list[str]) -> str:

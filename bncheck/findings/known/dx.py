@@ -90,6 +90,41 @@ def like_nothing(g: Array, xhat: Array, inv: Array) -> Array:
     return inv * np.sin(3 * g) * np.cos(xhat)
 
 
+def nothing_through_variance(g: Array, xhat: Array) -> str:
+    if np.any(np.abs((g * xhat).mean(axis=0)) > 1e-9 * np.abs(g).max(axis=0)):
+        return ""
+    return "dout * gamma does not go along with xhat: the path through the variance carries nothing"
+
+
+def nothing_through_mean(g: Array) -> str:
+    if np.any(np.abs(g.mean(axis=0)) > 1e-9 * np.abs(g).max(axis=0)):
+        return ""
+    return "dout * gamma has mean 0 in every column: the path through the mean carries nothing"
+
+
+def many_rows(n: int) -> str:
+    return f"N = {n}: N and N - 1 are too close to be told apart" if n > 100 else ""
+
+
+def gamma_is_one(gamma: Array) -> str:
+    return "gamma is 1 everywhere: a backward that forgets gamma gives the same dx" if np.all(gamma == 1) else ""
+
+
+def large_variances(var: Array, eps: float) -> str:
+    least = var[var > 0].min() if np.any(var > 0) else 0
+    if least < 100 * eps:
+        return ""
+    return f"every variance is {least:.2g} or more: eps = {eps:g} cannot be seen"
+
+
+def no_eps(eps: float) -> str:
+    return "eps is 0: there is none to be forgotten" if eps == 0 else ""
+
+
+def unit_variance(inv: Array) -> str:
+    return "" if np.any(np.abs(inv - 1) > 1e-3) else "every variance is 1: so is any power of it"
+
+
 ENTRIES = (
     Entry(
         "BN101",
@@ -101,6 +136,7 @@ ENTRIES = (
         shows="dx fits 1 direct + 1 mean + 0 variance. It cannot be seen where mean(g * xhat) is 0, as with a constant "
         "dout; a loss that sums the output has one. A complex step through np.var returns exactly this "
         "gradient, and so certifies the mistake.",
+        unseen=(nothing_through_variance,),
         wrong={"dx": variance_path_lost},
     ),
     Entry(
@@ -113,6 +149,7 @@ ENTRIES = (
         "it, is no mistake.",
         shows="dx fits 1 direct + 0 mean + 1 variance, and its columns do not sum to 0. It cannot be seen where "
         "dout * gamma has mean 0 in every column.",
+        unseen=(nothing_through_mean,),
         wrong={"dx": mean_path_lost},
     ),
     Entry(
@@ -136,6 +173,7 @@ ENTRIES = (
         "the statistics are constants, and neither path exists.",
         shows="dx fits 1 direct, 1 mean and another factor, N/(N-1) say, of variance. For large N the factor N/(N-1) "
         "drowns in rounding.",
+        unseen=(many_rows,),
         wrong={"dx": divided_by_one_less},
         others=({"dx": half_the_variance_path}, {"dx": sums_for_means}, {"dx_in_test_mode": training_formula}),
         seen=(
@@ -155,6 +193,7 @@ ENTRIES = (
         "start from g, not from dout.",
         shows="every path has the factor 1 / gamma, column by column. It cannot be seen where gamma is 1, which is how "
         "layers are initialized.",
+        unseen=(gamma_is_one,),
         wrong={"dx": gamma_left_out},
         others=({"dx_in_test_mode": gamma_left_out_in_test_mode},),
         seen=(
@@ -171,6 +210,7 @@ ENTRIES = (
         "another layer.",
         shows="dx is right with another root in place of sqrt(var + eps). It shows only in columns with a variance "
         "near eps: at a variance of 1 and eps = 1e-5 the two differ by 5e-6.",
+        unseen=(no_eps, large_variances),
         wrong={"dx": eps_forgotten},
         others=({"dx_in_test_mode": eps_forgotten_in_test_mode},),
         seen=(
@@ -197,6 +237,7 @@ ENTRIES = (
         "factor that depends on the column's variance.",
         shows="all three paths have the same factor in a column, and it changes from column to column. It cannot be "
         "seen where every variance is 1.",
+        unseen=(unit_variance,),
         wrong={"dx": variance_for_its_root},
         others=({"dx_in_test_mode": variance_for_its_root_in_test_mode},),
         seen=(

@@ -44,6 +44,19 @@ def dgamma_like_nothing(dout: Array, xhat: Array) -> Array:
     return np.asarray(np.abs(dout * xhat).max(axis=0))
 
 
+def one_number(n: int, gamma: Array) -> str:
+    return f"N = {n} and D = {len(gamma)}: with or without a sum, the numbers are the same" if n == 1 else ""
+
+
+def single_row(n: int) -> str:
+    return "N = 1: a mean is a sum" if n == 1 else ""
+
+
+def normalized_already(x: Array, xhat: Array) -> str:
+    same = np.abs(x - xhat).max() <= 1e-3 * np.abs(xhat).max()
+    return "x is normalized already: x, x - mean and xhat are the same" if same else ""
+
+
 ENTRIES = (
     Entry(
         "BN201",
@@ -52,6 +65,7 @@ ENTRIES = (
         why="gamma and beta are (D,) and are broadcast over the N rows going forward. A broadcast forward is a sum "
         "backward: dgamma = sum(dout * xhat) and dbeta = sum(dout) over axis 0, one number a column.",
         shows="dgamma or dbeta has the shape of x, or is a single number. It cannot be seen where N or D is 1.",
+        unseen=(one_number,),
         wrong={"dgamma": dgamma_not_summed, "dbeta": dbeta_not_summed},
     ),
     Entry(
@@ -61,6 +75,7 @@ ENTRIES = (
         why="dgamma = sum(dout * xhat). If the loss is a mean over the batch, its 1/N is in dout already, and "
         "dividing once more makes the step of an optimizer N times too small.",
         shows="dgamma or dbeta is right but for a factor of 1/N. It cannot be seen where N is 1.",
+        unseen=(single_row,),
         wrong={"dgamma": mean_for_dgamma, "dbeta": mean_for_dbeta},
     ),
     Entry(
@@ -71,6 +86,7 @@ ENTRIES = (
         "keep for the backward.",
         shows="dgamma is sum(dout * x) or sum(dout * (x - mean)). It cannot be seen on data that is normalized "
         "already: with mean 0 and variance 1, x, x - mean and xhat are nearly the same.",
+        unseen=(normalized_already,),
         wrong={"dgamma": x_for_xhat},
         others=({"dgamma": centred_for_xhat},),
     ),

@@ -1,0 +1,102 @@
+"""What a check could have seen, measured on the very batch, dout and dtype that it was made on.
+
+The gradients of every known mistake are formed from closed form, at the cost of a few passes over the batch.
+A mistake is caught if the check is certain to reject it.  Let r be the right gradient and m the mistaken one.  A
+layer that makes the mistake returns m within the rounding R that is allowed, the numerical value is r within
+its error bar B, and the check rejects beyond R + B: so it rejects for certain where |m - r| > 2 (R + B).  Both
+closed forms are computed in float64, which for a float64 batch adds R twice: |m - r| > 4 (R + B) is what
+is asked for here.  A mistake that is not caught in this sense is named, so that none is passed in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients
+from bncheck.findings import blindness
+from bncheck.findings.entry import Entry, Wrong
+from bncheck.findings.known import dx, parameters
+from bncheck.findings.textbook import RIGHT, Quantities, gradients, made, normalize
+from bncheck.layers.protocol import Call
+from bncheck.report import Blind, Power
+from bncheck.vocabulary import Mode
+
+_CERTAIN = 4.0
+_KNOWN = tuple(entry for entry in (*dx.ENTRIES, *parameters.ENTRIES) if entry.known)
+
+
+class Evidence(NamedTuple):
+    """One gradient as a check has it."""
+
+    numeric: Array
+    allowed: Array
+    """What an entry may be off by; infinite where the numerical value is none."""
+
+
+class Sight:
+    """What the check of one batch can see."""
+
+    def __init__(self, call: Call, dout: Array, evidence: dict[str, Evidence], rtol: float | None) -> None:
+        wide = call.astype(np.float64)
+        self.evidence, self.rtol, self.dtype = evidence, rtol, call.x.dtype
+        self.train = call.settings.mode is Mode.TRAIN
+        self.known: Quantities = {"x": wide.x, "gamma": wide.gamma, "beta": wide.beta, "n": len(wide.x)}
+        self.known |= {"eps": wide.settings.eps, "momentum": wide.settings.momentum, "dout": dout.astype(np.float64)}
+        if wide.running is not None:
+            self.known |= {"running_mean": wide.running.mean, "running_var": wide.running.var}
+        with np.errstate(all="ignore"):
+            normalize(RIGHT, self.known, self.train)
+            self.known["g"] = self.known["dout"] * wide.gamma
+            self.right = Gradients(*gradients(RIGHT, self.known, self.train))
+
+    def power(self, name: str) -> Power:
+        """Over every known mistake in the gradient of that name."""
+        with np.errstate(all="ignore"):
+            verdicts = [(entry, ratios) for entry in _KNOWN if (ratios := list(self._ratios(entry, name)))]
+            unseen = [(entry, min(ratios)) for entry, ratios in verdicts if min(ratios) <= 1]
+            blind = tuple(Blind(e.code, e.title, self._reason(e, name, ratio)) for e, ratio in unseen)
+            return Power(len(verdicts) - len(blind), len(verdicts), blind, self._smallest(name))
+
+    def why_zero(self, name: str) -> str:
+        return blindness.of_zero(name, self.train, self.known)
+
+    def _ratios(self, entry: Entry, name: str) -> Iterator[float]:
+        """For each form of the mistake that alters this gradient, the best view of it; above 1 it is caught."""
+        for wrong in entry.mutants:
+            steps = {gradient: step for gradient in Gradients._fields if (step := self._step(wrong, gradient))}
+            if name in steps:
+                yield max(self._ratio(gradient, made(step, self.known)) for gradient, step in steps.items())
+
+    def _step(self, wrong: Wrong, gradient: str) -> Callable[..., Any] | None:
+        return wrong.get("dx_in_test_mode" if gradient == "dx" and not self.train else gradient)
+
+    def _ratio(self, name: str, mistaken: Array) -> float:
+        right, (_, allowed) = getattr(self.right, name), self.evidence[name]
+        if mistaken.size != right.size:
+            return np.inf
+        off = np.abs(mistaken.reshape(right.shape) - right)
+        limit = _CERTAIN * allowed
+        if self.rtol is not None:
+            limit = limit + self.rtol * (np.abs(mistaken.reshape(right.shape)) + np.abs(right))
+        ratio = np.divide(off, limit, out=np.full_like(off, np.inf), where=limit > 0)
+        ratio[off == 0] = 0
+        # A mistake that is no number is seen wherever the numerical value is one.
+        return float(np.where(np.isnan(off), np.where(np.isfinite(allowed), np.inf, 0), ratio).max())
+
+    def _reason(self, entry: Entry, name: str, ratio: float) -> str:
+        hidden = np.all(np.abs(getattr(self.right, name)) <= self.evidence[name].allowed)
+        if hidden and (zero := self.why_zero(name)):
+            return zero
+        by_size = f"it moves {name} by no more than {_CERTAIN * ratio:.2g} times what is allowed in {self.dtype}"
+        return next(blindness.said(entry.unseen, self.known), by_size)
+
+    def _smallest(self, name: str) -> float:
+        numeric, allowed = self.evidence[name]
+        size = np.abs(numeric.astype(np.float64))
+        ratio = np.divide(2 * allowed, size, out=np.full_like(size, np.inf), where=size > 0)
+        ratio[~np.isfinite(ratio)] = np.inf
+        return float(ratio.min()) + 2 * (self.rtol or 0)
