@@ -7,23 +7,27 @@ Nothing here is tuned to let layers pass: it is the first-order error analysis o
   (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2) and sqrt(N) what rounding
   errors that do not conspire add up to, exceeded 4 times with a probability below 1e-3 a sum
   (Higham & Mary, "A new approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019);
+* w(t), what a sum of terms t is off by beyond that where they are alike: if the terms differ by less than the sum
+  is rounded by, every addition rounds in the same direction, and adding row by row is off by up to
+  u (|t| + 2 |t| + ... + N |t|) = u N |sum(t)| / 2.  (The float32 mean of 4096 rows around 1e4 may be off by 1.)
+  It is nothing where they differ by more;
 * kappa = max|x| / sqrt(var + eps), the condition number of a column: what one rounding of x, or of
   the mean, amounts to in xhat is u kappa;
-* delta = c u kappa, the error of xhat that a wrong mean causes: *the same in all rows of a column*, so
-  that it multiplies |sum(dout)| in dgamma and is no random wiggle; iota = 4 u kappa, the error that rounding x row
-  by row causes, which is one, and adds up like sqrt(N);
+* delta = c u kappa + (eta + w(x) / N) inv, the error of xhat that a wrong mean causes: *the same in all rows of a
+  column*, so that it multiplies |sum(dout)| in dgamma and is no random wiggle; iota = 4 u kappa + eta inv, the
+  error that rounding x row by row causes, which is one, and adds up like sqrt(N);
 * rho = c u + min(1, delta^2) + eta / (var + eps), the relative error of inv: the two-pass variance
   is off by the square of the mean's error and a few roundings (Chan, Golub & LeVeque 1983, section 3).
 
 With g = dout * gamma, r = (rho + c u) what multiplies every term, and m = mean(g * xhat), which is off by
 
-    mu = delta |mean(g)| + iota |g|_2 / N + r mean|g * xhat|,
+    mu = delta |mean(g)| + iota |g|_2 / N + r mean|g * xhat| + w(g * xhat) / N + eta inv,
 
 term by term the gradients are off by
 
-    dbeta    c u sum|dout|
-    dgamma   delta |sum(dout)| + iota |dout|_2 + r sum|dout * xhat|
-    dx       r * natural scale + inv * ((delta + iota) |m| + (|xhat| + delta) mu)
+    dbeta    c u sum|dout| + w(dout)
+    dgamma   delta |sum(dout)| + iota |dout|_2 + r sum|dout * xhat| + w(dout * xhat)
+    dx       r * natural scale + inv * (w(g) / N + (delta + iota) |m| + (|xhat| + delta) mu)
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
@@ -51,31 +55,28 @@ class Allowance(NamedTuple):
 
 def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
     """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
-    x, gamma, dout = (a.astype(np.float64) for a in (call.x, call.gamma, dout))
-    info, n = np.finfo(dtype), len(x)
-    u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
-    c = u * summation(n)
-    fixed = call.running if call.settings.mode is Mode.TEST else None
-    mean, var = fixed.astype(np.float64) if fixed else batch_statistics(x)
-    inv = 1 / np.sqrt(np.maximum(var + call.settings.eps, eta))
-    xhat, g = (x - mean) * inv, dout * gamma
-    kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-    delta, iota = c * kappa, 4 * u * kappa
-    relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-    products = np.abs(dout * xhat).sum(axis=0)
+    wide, dout = call.astype(np.float64), dout.astype(np.float64)
+    column, n = _Column.of(wide, dtype), len(dout)
+    c, delta, iota, inv, relative, eta = column[:6]
+    xhat, g = column.xhat(wide.x), dout * wide.gamma
+    products = dout * xhat
+    sizes = np.abs(products).sum(axis=0)
     scale = inv * np.abs(g)
     rounding = relative * scale
-    if not fixed:
-        through = np.abs(gamma) * products / n
-        mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g)) / n + relative * through
+    if column.of_batch:
+        through = np.abs(wide.gamma) * sizes / n
+        mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
+        mu = mu + eta * inv
         scale = scale + inv * (np.abs(g).mean(axis=0) + np.abs(xhat) * through)
         rounding = relative * scale + inv * (
-            (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
+            column.alike(g) / n + (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
         )
-    sizes = np.abs(dout).sum(axis=0)
-    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * products
+    dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
+    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * sizes + column.alike(products)
     lost = n * eta
-    return Allowance(Gradients(scale, products, sizes), Gradients(rounding + lost, dgamma + lost, c * sizes + lost))
+    return Allowance(
+        Gradients(scale, sizes, np.abs(dout).sum(axis=0)), Gradients(rounding + lost, dgamma + lost, dbeta + lost)
+    )
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -83,20 +84,54 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
 
     xhat is off by delta + iota + r |xhat|, in the terms above, and two more roundings make out of it.
     """
-    x, gamma, beta = (a.astype(np.float64) for a in (call.x, call.gamma, call.beta))
-    info = np.finfo(dtype)
-    u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
-    c = u * summation(len(x))
-    fixed = call.running if call.settings.mode is Mode.TEST else None
-    mean, var = fixed.astype(np.float64) if fixed else batch_statistics(x)
-    inv = 1 / np.sqrt(np.maximum(var + call.settings.eps, eta))
-    kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-    delta = c * kappa
-    relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-    scaled = np.abs(gamma * (x - mean) * inv)
-    return np.asarray(
-        np.abs(gamma) * (delta + 4 * u * kappa) + relative * scaled + 4 * u * (scaled + np.abs(beta)) + eta
-    )
+    wide = call.astype(np.float64)
+    column = _Column.of(wide, dtype)
+    scaled = np.abs(wide.gamma * column.xhat(wide.x))
+    last = 4 * column.u * (scaled + np.abs(wide.beta))
+    return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
+
+
+class _Column(NamedTuple):
+    """What is known of the columns of a batch and of arithmetic on them, in the terms above; (D,) each."""
+
+    c: float
+    """With u in it."""
+    delta: Array
+    iota: Array
+    inv: Array
+    relative: Array
+    """r = rho + c u."""
+    eta: float
+    u: float
+    mean: Array
+    of_batch: bool
+    """Whether the statistics are the batch's own."""
+
+    @classmethod
+    def of(cls, wide: Call, dtype: np.dtype[Any]) -> _Column:
+        info, x = np.finfo(dtype), wide.x
+        u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
+        c = u * summation(len(x))
+        fixed = wide.running if wide.settings.mode is Mode.TEST else None
+        mean, var = fixed or batch_statistics(x)
+        inv = 1 / np.sqrt(np.maximum(var + wide.settings.eps, eta))
+        kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
+        alike = 0 if fixed else _alike(x, u) / len(x)
+        delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
+        relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
+        return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
+
+    def xhat(self, x: Array) -> Array:
+        return (x - self.mean) * self.inv
+
+    def alike(self, terms: Array) -> Array:
+        return _alike(terms, self.u)
+
+
+def _alike(terms: Array, u: float) -> Array:
+    """w, for a sum over the rows."""
+    total = np.abs(terms.sum(axis=0))
+    return np.where(terms.std(axis=0) <= 4 * u * total, u * len(terms) / 2 * total, 0)
 
 
 def _norm(table: Array) -> Array:

@@ -58,7 +58,7 @@ def _check(
     entangled: bool,
 ) -> Report:
     measured = measure(batch, layer, settings, check, progress, entangled)
-    results = _results(measured, batch, check)
+    results = judged(measured, batch, check)
     return Report(
         verdict=Verdict.worst([result.verdict for result in results]),
         mode=settings.mode.value,
@@ -73,15 +73,21 @@ def _check(
     )
 
 
-def _results(measured: Measured, batch: Batch, check: CheckSettings) -> tuple[GradientResult, ...]:
+def judged(measured: Measured, batch: Batch, check: CheckSettings) -> tuple[GradientResult, ...]:
     """The verdict on each gradient, with what it could have been a verdict on."""
+    each = quantities(measured)
+    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in each}
+    with np.errstate(all="ignore"):
+        sight = Sight(measured.call, batch.dout, evidence, check.rtol)
+        results = [judge(q, check.rtol, batch.place)._replace(power=sight.power(q.name)) for q in each]
+    return tuple(_blinded(result, sight, check.strict) for result in results)
+
+
+def quantities(measured: Measured) -> list[Quantity]:
+    """dx, dgamma and dbeta, with all that is known of each."""
     errors = (measured.dx.error, measured.parameters.error, measured.parameters.error)
     numbers = (measured.analytic, measured.numeric, errors, measured.rounding, measured.doubtful)
-    quantities = [Quantity(*each) for each in zip(Gradients._fields, *numbers, strict=True)]
-    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in quantities}
-    sight = Sight(measured.call, batch.dout, evidence, check.rtol)
-    results = (judge(q, check.rtol, batch.place)._replace(power=sight.power(q.name)) for q in quantities)
-    return tuple(_blinded(result, sight, check.strict) for result in results)
+    return [Quantity(*each) for each in zip(Gradients._fields, *numbers, strict=True)]
 
 
 def _blinded(result: GradientResult, sight: Sight, strict: bool) -> GradientResult:

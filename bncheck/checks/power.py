@@ -5,7 +5,9 @@ A mistake is caught if the check is certain to reject it.  Let r be the right gr
 layer that makes the mistake returns m within the rounding R that is allowed, the numerical value is r within
 its error bar B, and the check rejects beyond R + B: so it rejects for certain where |m - r| > 2 (R + B).  Both
 closed forms are computed in float64, which for a float64 batch adds R twice: |m - r| > 4 (R + B) is what
-is asked for here.  A mistake that is not caught in this sense is named, so that none is passed in silence.
+is asked for here.  A mistake may round worse than the right gradient does, and where that is zero may round to it: so m
+as the batch's own dtype makes it must be rejected as well.  A mistake that is not caught in this sense is named, so
+that none is passed in silence.
 """
 
 from __future__ import annotations
@@ -41,25 +43,19 @@ class Sight:
     """What the check of one batch can see."""
 
     def __init__(self, call: Call, dout: Array, evidence: dict[str, Evidence], rtol: float | None) -> None:
-        wide = call.astype(np.float64)
         self.evidence, self.rtol, self.dtype = evidence, rtol, call.x.dtype
         self.train = call.settings.mode is Mode.TRAIN
-        self.known: Quantities = {"x": wide.x, "gamma": wide.gamma, "beta": wide.beta, "n": len(wide.x)}
-        self.known |= {"eps": wide.settings.eps, "momentum": wide.settings.momentum, "dout": dout.astype(np.float64)}
-        if wide.running is not None:
-            self.known |= {"running_mean": wide.running.mean, "running_var": wide.running.var}
-        with np.errstate(all="ignore"):
-            normalize(RIGHT, self.known, self.train)
-            self.known["g"] = self.known["dout"] * wide.gamma
-            self.right = Gradients(*gradients(RIGHT, self.known, self.train))
+        self.known = _quantities(call.astype(np.float64), dout.astype(np.float64))
+        self.right = Gradients(*gradients(RIGHT, self.known, self.train))
+        # Half precision is a format to store in: like every framework, compute in single.
+        narrow = np.dtype(np.float32 if self.dtype == np.float16 else self.dtype)
+        self.narrow = _quantities(call.astype(narrow), dout.astype(narrow)) if narrow != np.float64 else None
 
     def power(self, name: str) -> Power:
         """Over every known mistake in the gradient of that name."""
-        with np.errstate(all="ignore"):
-            verdicts = [(entry, ratios) for entry in _KNOWN if (ratios := list(self._ratios(entry, name)))]
-            unseen = [(entry, min(ratios)) for entry, ratios in verdicts if min(ratios) <= 1]
-            blind = tuple(Blind(e.code, e.title, self._reason(e, name, ratio)) for e, ratio in unseen)
-            return Power(len(verdicts) - len(blind), len(verdicts), blind, self._smallest(name))
+        views = [(entry, min(ratios)) for entry in _KNOWN if (ratios := list(self._ratios(entry, name)))]
+        blind = tuple(Blind(e.code, e.title, self._reason(e, name, ratio)) for e, ratio in views if ratio <= 1)
+        return Power(len(views) - len(blind), len(views), blind, self._smallest(name))
 
     def why_zero(self, name: str) -> str:
         return blindness.of_zero(name, self.train, self.known)
@@ -69,23 +65,31 @@ class Sight:
         for wrong in entry.mutants:
             steps = {gradient: step for gradient in Gradients._fields if (step := self._step(wrong, gradient))}
             if name in steps:
-                yield max(self._ratio(gradient, made(step, self.known)) for gradient, step in steps.items())
+                yield max(self._ratio(gradient, step) for gradient, step in steps.items())
 
     def _step(self, wrong: Wrong, gradient: str) -> Callable[..., Any] | None:
         return wrong.get("dx_in_test_mode" if gradient == "dx" and not self.train else gradient)
 
-    def _ratio(self, name: str, mistaken: Array) -> float:
-        right, (_, allowed) = getattr(self.right, name), self.evidence[name]
+    def _ratio(self, name: str, step: Callable[..., Any]) -> float:
+        right, (numeric, allowed) = getattr(self.right, name), self.evidence[name]
+        seen = self._seen(made(step, self.known), right, _CERTAIN * allowed)
+        if seen <= 1 or self.narrow is None:
+            return seen
+        stored = made(step, self.narrow).astype(self.dtype).astype(np.float64)
+        return min(seen, self._seen(stored, numeric.astype(np.float64), allowed))
+
+    def _seen(self, mistaken: Array, right: Array, limit: Array) -> float:
+        """The largest difference in units of its limit; above 1 it is rejected."""
         if mistaken.size != right.size:
             return np.inf
-        off = np.abs(mistaken.reshape(right.shape) - right)
-        limit = _CERTAIN * allowed
+        mistaken = mistaken.reshape(right.shape)
+        off = np.abs(mistaken - right)
         if self.rtol is not None:
-            limit = limit + self.rtol * (np.abs(mistaken.reshape(right.shape)) + np.abs(right))
+            limit = limit + self.rtol * (np.abs(mistaken) + np.abs(right))
         ratio = np.divide(off, limit, out=np.full_like(off, np.inf), where=limit > 0)
         ratio[off == 0] = 0
-        # A mistake that is no number is seen wherever the numerical value is one.
-        return float(np.where(np.isnan(off), np.where(np.isfinite(allowed), np.inf, 0), ratio).max())
+        # A mistake that is no number is seen wherever the right value is one.
+        return float(np.where(np.isnan(off), np.where(np.isfinite(limit), np.inf, 0), ratio).max())
 
     def _reason(self, entry: Entry, name: str, ratio: float) -> str:
         hidden = np.all(np.abs(getattr(self.right, name)) <= self.evidence[name].allowed)
@@ -100,3 +104,13 @@ class Sight:
         ratio = np.divide(2 * allowed, size, out=np.full_like(size, np.inf), where=size > 0)
         ratio[~np.isfinite(ratio)] = np.inf
         return float(ratio.min()) + 2 * (self.rtol or 0)
+
+
+def _quantities(call: Call, dout: Array) -> Quantities:
+    """What the steps of the textbook layer are made of, as far as the right forward pass."""
+    known: Quantities = {"x": call.x, "gamma": call.gamma, "beta": call.beta, "dout": dout, "n": len(call.x)}
+    known |= {"eps": call.settings.eps, "momentum": call.settings.momentum, "g": dout * call.gamma}
+    if call.running is not None:
+        known |= {"running_mean": call.running.mean, "running_var": call.running.var}
+    normalize(RIGHT, known, call.settings.mode is Mode.TRAIN)
+    return known
