@@ -21,12 +21,16 @@ def check(subject: Subject) -> Outcome:
     steps = list(_steps(subject))
     if any(new is None for _, new, _ in steps):
         return Outcome((), "the layer shows none")
+    odd = [s.shape for _, new, x in steps for s in new if s.shape != x.shape[1:]]
+    if odd:
+        found = CATALOGUE["BN002"].found("running statistics", f"they have shape {odd[0]} where a row of x has another")
+        return Outcome((found,), "of another shape than a row of x")
     if all(np.array_equal(old.mean, new.mean) and np.array_equal(old.var, new.var) for old, new, _ in steps):
         found = CATALOGUE["BN408"].found("running statistics", "two training steps leave them as they were")
         return Outcome((found,), "never updated")
-    last = steps[-1]
-    mean = fit(last[0].mean, last[1].mean, candidates(last[2], subject.settings.eps, "mean"))
-    var = fit(last[0].var, last[1].var, candidates(last[2], subject.settings.eps, "variance"))
+    (old, new, x), eps = steps[-1], subject.settings.eps
+    mean = _fit(subject, old.mean, new.mean, candidates(x, eps, "mean"))
+    var = _fit(subject, old.var, new.var, candidates(x, eps, "variance"))
     findings = tuple(_judge(subject, mean, var))
     said = "; ".join(f"running {name}: {_said(f)}" for name, f in (("mean", mean), ("variance", var)))
     taken = "share taken" in subject.layer.traits.recognised
@@ -51,10 +55,18 @@ def _steps(subject: Subject) -> Iterator[tuple[Statistics, Statistics, Array]]:
         old = new
 
 
+def _fit(subject: Subject, old: Array, new: Array, of: dict[str, Array]) -> Fit | None:
+    """Averages that are kept in float32 under a wider layer are averages still."""
+    return fit(old, new, of, subject.dtype) or fit(old, new, of, np.float32)
+
+
 def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Finding]:
     for name, found in (("running_mean", mean), ("running_var", var)):
         if found is None:
             yield CATALOGUE["BN412"].found(name, f"{name} is no average of what was and of the batch's own")
+    for name, found in (("running_mean", mean), ("running_var", var)):
+        if found is not None and "all entries" in found.what:
+            yield CATALOGUE["BN306"].found(name, f"{name} averages the {found.what}")
     if var is not None and "deviation" in var.what:
         yield CATALOGUE["BN410"].found("running_var", f"running_var averages the {var.what}")
     elif var is not None and "eps" in var.what:
@@ -67,7 +79,7 @@ def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Find
 def _shares(subject: Subject, fits: list[Fit]) -> Iterator[Finding]:
     traits, asked = subject.layer.traits, subject.settings.momentum
     for f in fits:
-        if abs(f.kept + f.taken - 1) > 1e-6:
+        if abs(f.kept + f.taken - 1) > 10 * f.within:
             evidence = f"shares {f.kept:.4g} and {f.taken:.4g} do not add up to 1"
             yield CATALOGUE["BN412"].found("running statistics", evidence)
             return
@@ -77,7 +89,7 @@ def _shares(subject: Subject, fits: list[Fit]) -> Iterator[Finding]:
         yield CATALOGUE["BN406"].found("momentum", f"left to itself the layer keeps {by_default:.3g} at each step")
     elif not traits.takes_momentum and kept and max(kept) < 0.5 and not _cumulative(kept):
         yield CATALOGUE["BN406"].found("momentum", f"the layer keeps {kept[0]:.3g} of what was at each step")
-    elif traits.takes_momentum and any(abs(k - asked) > 1e-6 for k in kept):
+    elif traits.takes_momentum and any(abs(f.kept - asked) > 10 * f.within for f in fits):
         evidence = f"{' and '.join(f'{k:.4g}' for k in kept)} is kept at each step where {asked:.4g} was asked for"
         reversed_ = any(abs(k - (1 - asked)) < 1e-6 for k in kept)
         yield CATALOGUE["BN406" if reversed_ else "BN412"].found("momentum", evidence)

@@ -46,6 +46,7 @@ _DENOMINATOR = (
     Way("sqrt(var + eps²)", lambda v, e: np.sqrt(v + e * e), ("BN304",), ("BN404",)),
     Way("var + eps", lambda v, e: v + e, ("BN307",), ("BN410",)),
     Way("var", lambda v, e: v, ("BN307", "BN303"), ("BN410",)),
+    Way("(var + eps)²", lambda v, e: (v + e) ** 2, ("BN307",), ("BN410",)),
     *(
         Way(f"sqrt(var + {e:g})", lambda v, _, e=e: np.sqrt(v + e), ("BN304",), ("BN404",))
         for e in (1e-15, 1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bncheck.arrays import Array
+from bncheck.arrays import Array, DTypeLike
 
 _SAME = 1e-7  # relative residual of a fit; the next candidate is off by far more on the probes used here
 
@@ -17,6 +17,8 @@ class Fit(NamedTuple):
     what: str
     kept: float
     taken: float
+    within: float
+    """The relative residual that was allowed."""
 
 
 def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
@@ -24,7 +26,7 @@ def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
     var = x.var(axis=0)
     unbiased = var * len(x) / max(len(x) - 1, 1)
     if running_of == "mean":
-        return {"mean": x.mean(axis=0)}
+        return {"mean": x.mean(axis=0), "mean over all entries": np.full_like(var, x.mean())}
     return {
         "variance": var,
         "unbiased variance": unbiased,
@@ -33,23 +35,26 @@ def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
         "standard deviation": np.sqrt(var),
         "standard deviation with eps": np.sqrt(var + eps),
         "unbiased standard deviation": np.sqrt(unbiased),
+        "inverse standard deviation": 1 / np.sqrt(var + eps),
+        "variance over all entries": np.full_like(var, x.var()),
     }
 
 
-def fit(old: Array, new: Array, of: dict[str, Array]) -> Fit | None:
-    """The candidate that explains ``new`` exactly, with shares a and b; None if none does.
+def fit(old: Array, new: Array, of: dict[str, Array], dtype: DTypeLike = np.float64) -> Fit | None:
+    """The candidate that explains ``new`` in the digits of ``dtype``, with shares a and b; None if none does.
 
     Shares that add up to 1 speak for a candidate: an unbiased variance is a biased one with a share too large.
     """
-    fits = [found for name, statistic in of.items() if (found := _shares(name, old, new, statistic))]
-    return next((f for f in fits if abs(f.kept + f.taken - 1) < 1e-6), fits[0] if fits else None)
+    same = max(_SAME, 10 * float(np.finfo(dtype).eps))
+    fits = [found for name, statistic in of.items() if (found := _shares(name, old, new, statistic, same))]
+    return next((f for f in fits if abs(f.kept + f.taken - 1) < 10 * same), fits[0] if fits else None)
 
 
-def _shares(name: str, old: Array, new: Array, statistic: Array) -> Fit | None:
+def _shares(name: str, old: Array, new: Array, statistic: Array, same: float) -> Fit | None:
     basis = np.stack([old, statistic], axis=1)
     scale = np.abs(basis).max(axis=1)
     weighted = basis / scale[:, None]
     shares, *_ = np.linalg.lstsq(weighted, new / scale, rcond=None)
-    if np.all(np.abs(weighted @ shares - new / scale) <= _SAME):
-        return Fit(name, float(shares[0]), float(shares[1]))
+    if np.all(np.abs(weighted @ shares - new / scale) <= same):
+        return Fit(name, float(shares[0]), float(shares[1]), same)
     return None

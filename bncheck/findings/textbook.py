@@ -19,9 +19,17 @@ Quantities = dict[str, Any]
 as they are known when the step is made.  n is the number of rows, g = dout * gamma."""
 
 
+def wide(x: Array) -> Array:
+    return x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+
+
 def statistics(x: Array) -> tuple[Array, Array]:
     mean = x.mean(axis=0)
     return mean, ((x - mean) ** 2).mean(axis=0)
+
+
+def centred(x: Array, mean: Array) -> Array:
+    return x - mean
 
 
 def inv(var: Array, eps: float) -> Array:
@@ -65,8 +73,11 @@ def dbeta(dout: Array) -> Array:
 class Steps(NamedTuple):
     """The layer, step by step."""
 
+    wide: Callable[..., Any] = wide
+    """x in the dtype that is computed in: half precision is a format to store in."""
     statistics: Callable[..., Any] = statistics
     """The mean and variance that training normalizes by."""
+    centred: Callable[..., Any] = centred
     inv: Callable[..., Any] = inv
     affine: Callable[..., Any] = affine
     update: Callable[..., Any] = update
@@ -86,16 +97,16 @@ class Steps(NamedTuple):
         """The layer as people write it: batchnorm_forward and batchnorm_backward."""
 
         def batchnorm_forward(x: Array, gamma: Array, beta: Array, bn_param: Quantities) -> tuple[Any, Quantities]:
-            train = bn_param["mode"] == "train"
+            train = {"train": True, "test": False}[bn_param["mode"]]
             zeros = np.zeros(x.shape[1], x.dtype)
-            known = {"x": x, "gamma": gamma, "beta": beta, "n": len(x)}
+            known: Quantities = {"x": x, "gamma": gamma, "beta": beta, "n": len(x)}
             known |= {"eps": bn_param.get("eps", 1e-5), "momentum": bn_param.get("momentum", 0.9)}
             known["running_mean"] = bn_param.get("running_mean", zeros)
             known["running_var"] = bn_param.get("running_var", zeros + 1)
             normalize(self, known, train)
             after = made(self.update if train else self.keep, known)
             bn_param["running_mean"], bn_param["running_var"] = after
-            return known["out"], {**known, "train": train}
+            return known["out"].astype(x.dtype, copy=False), {**known, "train": train}
 
         def batchnorm_backward(dout: Array, cache: Quantities) -> tuple[Array, Array, Array]:
             known = {**cache, "dout": dout, "g": dout * cache["gamma"]}
@@ -110,9 +121,10 @@ RIGHT = Steps()
 
 def normalize(steps: Steps, known: Quantities, train: bool) -> None:
     """The forward pass: adds mean, var, inv, centred, xhat and out to what is known."""
+    known["x"] = made(steps.wide, known)
     known["mean"], known["var"] = made(steps.statistics if train else steps.fixed, known)
+    known["centred"] = made(steps.centred, known)
     known["inv"] = made(steps.inv if train else steps.inv_in_test_mode, known)
-    known["centred"] = known["x"] - known["mean"]
     known["xhat"] = known["centred"] * known["inv"]
     known["out"] = made(steps.affine if train else steps.affine_in_test_mode, known)
 

@@ -66,7 +66,7 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
     except LayerRaised:
         return RAISED, layer
     if made.out.shape != call.x.shape:
-        return OUT_FAILED, layer
+        return OUT_FAILED, _planned(layer)
     if layer.pair.backward is None:
         return WORKS, layer
     best, reached = layer, -1
