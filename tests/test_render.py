@@ -466,7 +466,9 @@ def test_checks_render_like_reports_built_by_hand(case: str, width: int) -> None
         assert parsed["gradients"]["dx"]["worst"]["analytic"] is None
         assert parsed["findings"][0]["code"] == "BN003"
     rows = list(csv.DictReader(io.StringIO(show(result, "csv"))))
-    assert [row["verdict"] for row in rows] == [g.verdict.value for g in result.gradients]
+    probed = [g for probe in result.probes for g in probe.gradients]
+    assert [row["verdict"] for row in rows] == [g.verdict.value for g in (*result.gradients, *probed)]
+    assert [row["batch"] for row in rows] == ["given"] * 3 + ["probe"] * len(probed)
     assert float(rows[1]["max_rel_error"]) == result.gradients[1].max_rel_error
     assert len(markdown_tables(show(result, "markdown"))) == 2
     suite = ElementTree.fromstring(show(result, "junit").encode())

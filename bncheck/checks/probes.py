@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.batch import Batch, assemble, generate, warm_up
-from bncheck.batchnorm import Statistics
+from bncheck.batch import Batch, assemble, generate
+from bncheck.batchnorm import Statistics, batch_statistics
 from bncheck.layers.protocol import Call, Layer
 from bncheck.report import Finding
 from bncheck.rounding import forward_allowance
@@ -19,7 +19,6 @@ from bncheck.vocabulary import Mode, Verdict
 _ROWS, _COLUMNS = 12, 6
 _LARGE_EPS = 0.05
 _USUAL_EPS = 1e-5  # which generated batches have variances near
-_WARM_UP = 5
 _SEED = 13
 
 
@@ -35,7 +34,7 @@ def beside(layer: Layer, settings: LayerSettings, d: int, dtype: str, seed: int 
     x[:, 3::4] *= np.sqrt((settings.eps or _USUAL_EPS) / _USUAL_EPS)
     raw = {"x": x, "gamma": made.gamma, "beta": made.beta, "dout": made.dout}
     found = assemble(raw, seed=seed, dtype=dtype, source="generated")
-    return found if settings.mode is Mode.TRAIN else warm_up(found, _WARM_UP, settings.momentum)
+    return found if settings.mode is Mode.TRAIN else replace(found, running=batch_statistics(found.x))
 
 
 class Subject(NamedTuple):

@@ -13,10 +13,10 @@ from bncheck.cli.options import OutputOptions
 from bncheck.errors import BadInput
 
 if TYPE_CHECKING:
-    from bncheck.report import PassReport, Report
+    from bncheck.report import Result
 
 
-def emit(*results: Report | PassReport, out: OutputOptions, default: str = "table") -> None:
+def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
     """Render and deliver, all of them at once.  A pipe that its reader has closed is no error."""
     to_stdout = out.output in (None, "-")
     if out.quiet and to_stdout:

@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from bncheck.report import PassReport, Report
+    from bncheck.report import Result
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
+TEXT_FORMATS = ("table", "json", "markdown")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
 _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
@@ -25,7 +26,7 @@ class Look(NamedTuple):
 
 
 class Renderer(Protocol):
-    def __call__(self, result: Report | PassReport, look: Look) -> str | bytes: ...
+    def __call__(self, result: Result, look: Look) -> str | bytes: ...
 
 
 def renderer(name: str, look: Look) -> Renderer:

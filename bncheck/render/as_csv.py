@@ -6,56 +6,50 @@ import csv
 import io
 
 from bncheck.render import Look
-from bncheck.report import PassReport, Report
+from bncheck.report import GradientResult, PassReport, Report, Result
 from bncheck.writing import delimited
 
 _HEADER = (
     *("gradient", "shape", "max_rel_error", "max_abs_error", "error_bar"),
     *("worst_index", "worst_analytic", "worst_numeric", "worst_allowed", "verdict"),
-    *("power_caught", "power_known", "blind_to", "smallest_error"),
+    *("power_caught", "power_known", "blind_to", "smallest_error", "batch"),
 )
 
 
-def render_csv(result: Report | PassReport, look: Look) -> str:
+def render_csv(result: Result, look: Look) -> str:
     return _render(result, ",")
 
 
-def render_tsv(result: Report | PassReport, look: Look) -> str:
+def render_tsv(result: Result, look: Look) -> str:
     return _render(result, "\t")
 
 
-def _render(result: Report | PassReport, delimiter: str) -> str:
+def _render(result: Result, delimiter: str) -> str:
     if isinstance(result, PassReport):
         name = next(iter(result.arrays))
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
+    assert isinstance(result, Report)
     if result.sections:
         return _sections(result, delimiter)
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow(_HEADER)
-    for g in result.gradients:
-        worst = g.worst
-        writer.writerow(
-            (
-                g.name,
-                "x".join(map(str, g.shape)),
-                g.max_rel_error,
-                g.max_abs_error,
-                g.error_bar,
-                " ".join(map(str, worst.index)),
-                worst.analytic,
-                worst.numeric,
-                worst.error_bar + worst.rounding,
-                g.verdict.value,
-                g.power.caught,
-                g.power.known,
-                " ".join(blind.code for blind in g.power.blind_to),
-                g.power.smallest_error,
-            )
-        )
+    writer.writerows(_row("given", g) for g in result.gradients)
+    writer.writerows(_row("probe", g) for probe in result.probes for g in probe.gradients)
     return file.getvalue()
+
+
+def _row(batch: str, g: GradientResult) -> tuple[object, ...]:
+    worst, power = g.worst, g.power
+    return (
+        *(g.name, "x".join(map(str, g.shape)), g.max_rel_error, g.max_abs_error, g.error_bar),
+        *(" ".join(map(str, worst.index)), worst.analytic, worst.numeric, worst.error_bar + worst.rounding),
+        g.verdict.value,
+        *(power.caught, power.known, " ".join(blind.code for blind in power.blind_to), power.smallest_error),
+        batch,
+    )
 
 
 def _sections(report: Report, delimiter: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from bncheck.render import Look
-from bncheck.report import PassReport, Report
+from bncheck.report import PassReport, Result
 
 
-def render(result: Report | PassReport, look: Look) -> str:
-    indent = 2 if isinstance(result, Report) else None
+def render(result: Result, look: Look) -> str:
+    indent = None if isinstance(result, PassReport) else 2
     return json.dumps(result.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

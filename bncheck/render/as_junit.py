@@ -6,7 +6,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from bncheck.render import Look
-from bncheck.report import PassReport, Report
+from bncheck.report import Report, Result
 from bncheck.vocabulary import Verdict
 
 _OUTCOMES = {Verdict.FAIL: "failure", Verdict.BLIND: "error"}
@@ -20,7 +20,7 @@ class _Case(NamedTuple):
     hints: str
 
 
-def render(result: Report | PassReport, look: Look) -> str:
+def render(result: Result, look: Look) -> str:
     assert isinstance(result, Report)
     cases = _of_sections(result) if result.sections else _of_gradients(result)
     suite = ElementTree.Element(
@@ -49,10 +49,11 @@ def render(result: Report | PassReport, look: Look) -> str:
 
 def _of_gradients(report: Report) -> list[_Case]:
     cases = []
-    for g in report.gradients:
-        own = [f for f in report.findings if f.quantity == g.name]
+    probed = [(f"{g.name} on a probe", g) for probe in report.probes for g in probe.gradients]
+    for name, g in [*((g.name, g) for g in report.gradients), *probed]:
+        own = [f for f in report.findings if f.quantity == g.name and g.verdict is Verdict.FAIL]
         codes, hints = " ".join(f.code for f in own), "\n".join(f.hint for f in own)
-        cases.append(_Case(g.name, g.verdict, codes, g.reason, hints))
+        cases.append(_Case(name, g.verdict, codes, g.reason, hints))
     return cases
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 
 from bncheck.render import Look
-from bncheck.render.document import Table, document
-from bncheck.report import PassReport, Report
+from bncheck.render.document import Block, Code, Table, document
+from bncheck.report import Result
 
 # <stdin> is no HTML tag.  An asterisk between blanks and an underscore within a word are literal already.
 _MARKUP = re.compile(r"[\\`<]|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])")
 
 
-def render(result: Report | PassReport, look: Look) -> str:
+def render(result: Result, look: Look) -> str:
     content = document(result, look.verbose)
-    blocks = [f"**{_literal(content.heading)}**", *map(_pipes, content.tables), *map(_literal, content.paragraphs)]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([f"**{_literal(content.heading)}**", *map(_block, content.blocks)]) + "\n"
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        return _pipes(block)
+    return f"{block.label}\n\n```python\n{block.lines}\n```" if isinstance(block, Code) else _literal(block)
 
 
 def _pipes(table: Table) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bncheck import writing
 from bncheck.render import Look
-from bncheck.report import PassReport, Report
+from bncheck.report import PassReport, Result
 
 
-def render_npz(result: Report | PassReport, look: Look) -> bytes:
+def render_npz(result: Result, look: Look) -> bytes:
     assert isinstance(result, PassReport)
     return writing.npz(result.arrays)
 
 
-def render_npy(result: Report | PassReport, look: Look) -> bytes:
+def render_npy(result: Result, look: Look) -> bytes:
     assert isinstance(result, PassReport)
     return writing.npy(next(iter(result.arrays.values())))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
 from bncheck.render import Look
-from bncheck.render.document import Table, document
-from bncheck.report import PassReport, Report
+from bncheck.render.document import Block, Code, Table, document
+from bncheck.report import Result
 from bncheck.vocabulary import Verdict
 
 _LONG = 20  # longer names, which are those of columns, may be folded
@@ -21,17 +21,23 @@ _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold
 _SENTENCE = 30  # characters of words in a line that still read well
 
 
-def render(result: Report | PassReport, look: Look) -> str:
+def render(result: Result, look: Look) -> str:
     content = document(result, look.verbose)
     console = Console(file=io.StringIO(), force_terminal=True, width=look.width, highlight=False)
     console.print(Text(content.heading, style="bold"))
-    for table in content.tables:
-        widths = _fitting(table, look.width)
-        console.print(_grid(table, widths) if widths else Padding(_stack(table), (1, 0, 1, 0)))
-    for paragraph in content.paragraphs:
-        console.print(Padding(_styled(paragraph), (0, 0, 1, 0)))
+    for block in content.blocks:
+        console.print(_block(block, look.width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def _block(block: Block, width: int) -> RenderableType:
+    if isinstance(block, Table):
+        widths = _fitting(block, width)
+        return _grid(block, widths) if widths else Padding(_stack(block), (1, 0, 1, 0))
+    if isinstance(block, Code):
+        return Group(Text(block.label), Padding(Text(block.lines, style="cyan"), (1, 0, 1, 4)))
+    return Padding(_styled(block), (0, 0, 1, 0))
 
 
 def _fitting(table: Table, width: int) -> list[int] | None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 from bncheck.render import Look
-from bncheck.render.document import Table, document
-from bncheck.report import PassReport, Report
+from bncheck.render.document import Block, Code, Table, document
+from bncheck.report import Result
 
 
-def render(result: Report | PassReport, look: Look) -> str:
+def render(result: Result, look: Look) -> str:
     content = document(result, look.verbose)
-    blocks = [content.heading, *map(_aligned, content.tables), *content.paragraphs]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([content.heading, *map(_block, content.blocks)]) + "\n"
+
+
+def _block(block: Block) -> str:
+    if isinstance(block, Table):
+        return _aligned(block)
+    return f"{block.label}\n\n{indent(block.lines, '    ')}" if isinstance(block, Code) else block
 
 
 def _aligned(table: Table) -> str:

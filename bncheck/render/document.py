@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from bncheck.render import blindness
-from bncheck.report import Finding, GradientResult, PassReport, Report
+from bncheck.report import Contents, Explanation, Finding, GradientResult, PassReport, Report, Result
 from bncheck.vocabulary import Severity, Verdict
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
@@ -22,17 +22,30 @@ class Table(NamedTuple):
     """The columns that hold words and not numbers."""
 
 
+class Code(NamedTuple):
+    """Lines of Python, and what is to be said of them."""
+
+    label: str
+    lines: str
+
+
+Block = Table | Code | str
+"""A string is a paragraph."""
+
+
 class Document(NamedTuple):
     heading: str
-    tables: tuple[Table, ...]
-    paragraphs: tuple[str, ...]
-    verdict: Verdict | None = None
+    blocks: tuple[Block, ...]
 
 
-def document(result: Report | PassReport, verbose: bool = False) -> Document:
+def document(result: Result, verbose: bool = False) -> Document:
     if isinstance(result, Report):
         return _of_check(result, verbose)
-    return _of_arrays(result)
+    if isinstance(result, PassReport):
+        return _of_arrays(result)
+    if isinstance(result, Explanation):
+        return _of_explanation(result)
+    return _of_contents(result)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -54,15 +67,15 @@ def _heading(result: Report | PassReport) -> str:
 
 
 def _of_check(report: Report, verbose: bool) -> Document:
-    tables = [_sections(report)] if report.sections else []
+    blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
-        tables += [_errors(report), _worst(report)]
-    paragraphs = [_sentence(finding) for finding in report.findings]
-    paragraphs += blindness.paragraphs(report)
-    paragraphs.append(_summary(report))
+        blocks += [_errors(report), _worst(report)]
+    blocks += [_sentence(finding) for finding in report.findings]
+    blocks += blindness.paragraphs(report)
+    blocks.append(_summary(report))
     if verbose:
-        paragraphs.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
-    return Document(_heading(report), tuple(tables), tuple(paragraphs), report.verdict)
+        blocks.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
+    return Document(_heading(report), tuple(blocks))
 
 
 def _sections(report: Report) -> Table:
@@ -131,6 +144,8 @@ def _of_sections(report: Report) -> str:
 
 def _of_gradients(report: Report) -> str:
     names = {v: [g.name for g in report.gradients if g.verdict is v] for v in Verdict}
+    failed = [f"{g.name} on the probe" for p in report.probes for g in p.gradients if g.verdict is Verdict.FAIL]
+    names[Verdict.FAIL] = names[Verdict.FAIL] or failed
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     return {
@@ -150,7 +165,7 @@ def _and(names: list[str]) -> str:
 
 
 def _of_arrays(result: PassReport) -> Document:
-    tables = [_head(name, a, result.columns) for name, a in result.arrays.items() if a.ndim > 1]
+    blocks: list[Block] = [_head(name, a, result.columns) for name, a in result.arrays.items() if a.ndim > 1]
     flat = {name: a for name, a in result.arrays.items() if a.ndim == 1}
     if flat:
         labels = result.columns or tuple(map(str, range(result.batch.d)))
@@ -159,9 +174,26 @@ def _of_arrays(result: PassReport) -> Document:
             for j, label in enumerate(labels[: min(_STATISTICS, result.batch.d)])
         )
         left = result.batch.d - len(rows)
-        tables.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
-    note = "Other formats (--format csv, json, npz) give every number in full."
-    return Document(_heading(result), tuple(tables), (note,))
+        blocks.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
+    blocks.append("Other formats (--format csv, json, npz) give every number in full.")
+    return Document(_heading(result), tuple(blocks))
+
+
+def _of_explanation(result: Explanation) -> Document:
+    blocks: list[Block] = [result.why, f"How it shows: {result.shows}"] if result.shows else [result.why]
+    blocks += [Code("Wrong:", result.wrong)] if result.wrong else []
+    blocks += [Code("Right:", result.right)] if result.right else []
+    blocks.append(f"Mend: {result.mend}.")
+    if result.seen:
+        blocks.append(Table(("seen in", "what was wrong"), tuple(result.seen), words=(0, 1)))
+    blocks.append(f"bncheck explain --run {result.code} checks a layer that has it.")
+    return Document(f"{result.code} {result.title} ({result.severity.value})", tuple(blocks))
+
+
+def _of_contents(result: Contents) -> Document:
+    rows = tuple((e.code, e.severity.value, e.title) for e in result.entries)
+    table = Table(("code", "severity", "finding"), rows, words=(0, 1, 2))
+    return Document("What bncheck can find", (table, "bncheck explain CODE says more of each."))
 
 
 def _head(name: str, array: Any, columns: tuple[str, ...]) -> Table:

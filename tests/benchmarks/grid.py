@@ -67,7 +67,7 @@ class Block(NamedTuple):
     batch: Batch
 
     def overflows(self, measured: Measured) -> list[bool]:
-        """For each cell whether arithmetic in float16 itself goes beyond it: sums do early, and nobody is right then."""
+        """For each cell whether arithmetic in float16 itself goes beyond it: nobody is right then."""
         if self.batch.x.dtype != np.float16:
             return [False] * len(self.cells)
         x, limit = self.batch.x.astype(np.float64), np.finfo(np.float16).max
@@ -86,20 +86,29 @@ class Outcome(NamedTuple):
         return any(blind.code == code for g in self.gradients for blind in g.power.blind_to)
 
 
-def blocks(rows: tuple[int, ...] = ROWS, seeds: int = 1, dtypes: tuple[str, ...] = DTYPES) -> Iterator[Block]:
+def blocks(
+    rows: tuple[int, ...] = ROWS,
+    seeds: int = 1,
+    dtypes: tuple[str, ...] = DTYPES,
+    means: tuple[float, ...] = MEANS,
+    scales: tuple[float, ...] = SCALES,
+) -> Iterator[Block]:
     """The grid, without the cells that their dtype cannot hold."""
     for dtype, n, dout, seed in itertools.product(dtypes, rows, DOUTS, range(seeds)):
         cells, batches = [], []
-        for mean, scale, gamma, constant in itertools.product(MEANS, SCALES, GAMMAS, CONSTANT):
+        for mean, scale, gamma, constant in itertools.product(means, scales, GAMMAS, CONSTANT):
             cell = Cell(dtype, n, mean, scale, dout, gamma, constant, seed)
             if (batch := _batch(cell)) is not None:
                 cells.append(cell)
                 batches.append(batch)
-        x, gamma, beta, dout = (
-            np.concatenate([getattr(batch, name) for batch in batches], axis=-1)
-            for name in ("x", "gamma", "beta", "dout")
-        )
-        yield Block(tuple(cells), Batch(x, gamma, beta, dout, seed=seed))
+        yield Block(tuple(cells), _joined(batches, seed))
+
+
+def _joined(batches: list[Batch], seed: int) -> Batch:
+    x, gamma, beta, dout = (
+        np.concatenate([getattr(batch, name) for batch in batches], axis=-1) for name in ("x", "gamma", "beta", "dout")
+    )
+    return Batch(x, gamma, beta, dout, seed=seed)
 
 
 def _batch(cell: Cell) -> Batch | None:
