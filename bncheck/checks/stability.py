@@ -39,7 +39,8 @@ def check(subject: Subject, reading: Reading | None) -> Outcome:
     """Batches of unit spread and a growing mean, against the same formula in extended precision."""
     if reading is None or reading.codes:
         return Outcome((), "not examined: the forward pass has to be right first")
-    offsets = [offset for offset in _OFFSETS if offset < np.finfo(subject.dtype).max / 16]
+    largest = float(np.finfo(subject.dtype).max)
+    offsets = [offset for offset in _OFFSETS if offset < largest / 16]
     lost = [_loss(subject, offset) for offset in offsets]
     findings = _half(subject) if subject.batch.x.dtype == np.float16 else ()
     if max(loss.excess for loss in lost) <= _SLACK:

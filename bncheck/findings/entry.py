@@ -34,7 +34,9 @@ class Entry:
     shows: str = ""
     """How it shows, and when it does not."""
     wrong: Wrong = field(default_factory=dict)
-    """The mutant: the steps of the textbook layer that it does otherwise."""
+    """The mutant: the steps of the textbook layer that it does wrong."""
+    along: Wrong = field(default_factory=dict)
+    """Steps that have to follow, lest there be a second mistake: the derivative of what is wrong, say."""
     others: tuple[Wrong, ...] = ()
     """Other forms of the same mistake."""
     specimen: Callable[[], Any] | None = None
@@ -50,11 +52,11 @@ class Entry:
 
     @property
     def mutants(self) -> tuple[Wrong, ...]:
-        return (self.wrong, *self.others) if self.wrong else self.others
+        return ({**self.wrong, **self.along}, *self.others) if self.wrong else self.others
 
     def layer(self) -> Any:
         """The mutant as a layer of somebody's, to be checked like one."""
-        return self.specimen() if self.specimen is not None else RIGHT._replace(**self.wrong).pair()
+        return self.specimen() if self.specimen is not None else RIGHT._replace(**self.wrong, **self.along).pair()
 
     def found(self, quantity: str, evidence: str) -> Finding:
         return Finding(self.code, self.title, self.severity, quantity, evidence, self.hint)

@@ -1,6 +1,6 @@
 """BN301 to BN308: what training can compute instead of gamma * (x - mean) / sqrt(var + eps) + beta.
 
-Most of these layers come with the right derivative of the wrong function: no check of gradients can tell them.
+Each comes with the right derivative of the wrong function, dx_of_...: no check of gradients can tell them.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ ENTRIES = (
         "at N = 1. np.var divides by N and torch.var by N - 1, unless told otherwise.",
         shows="out - beta is too small by sqrt((N - 1) / N) in every column: 6% at N = 8, 0.4% at N = 128. The "
         "backward may be the right derivative of this forward, and no check of gradients tells the two apart.",
-        wrong={"statistics": unbiased, "dx": dx_of_unbiased},
+        wrong={"statistics": unbiased},
+        along={"dx": dx_of_unbiased},
     ),
     Entry(
         "BN302",
@@ -111,7 +112,8 @@ ENTRIES = (
         "derivative, so that a constant column gives NaN in the backward pass of automatic differentiation.",
         shows="with a variance near eps out differs in the first digit; with a variance of 1 by 5e-6, which hides "
         "below every tolerance in use.",
-        wrong={"inv": eps_outside, "inv_in_test_mode": eps_outside, "dx": dx_of_eps_outside},
+        wrong={"inv": eps_outside},
+        along={"inv_in_test_mode": eps_outside, "dx": dx_of_eps_outside},
         seen=(
             Seen("pjreddie/darknet 170", "eps outside the root, and another eps elsewhere"),
             Seen("AlexeyAB/darknet PR 5447", "eps outside the root, and another eps elsewhere"),
@@ -126,7 +128,8 @@ ENTRIES = (
         "1 / sqrt(eps).",
         shows="columns with a variance near eps come out too large: by sqrt(2) at var = eps. With a variance of 1 the "
         "difference is 5e-6.",
-        wrong={"inv": eps_missing, "inv_in_test_mode": eps_missing},
+        wrong={"inv": eps_missing},
+        along={"inv_in_test_mode": eps_missing},
     ),
     Entry(
         "BN304",
@@ -137,7 +140,8 @@ ENTRIES = (
         "front of the argument.",
         shows="two values of eps are asked for, and columns with a variance near them tell which was used. With one "
         "eps alone, a constant that happens to be the same cannot be seen.",
-        wrong={"inv": eps_twice, "inv_in_test_mode": eps_twice},
+        wrong={"inv": eps_twice},
+        along={"inv_in_test_mode": eps_twice},
         others=({"inv": eps_of_its_own, "inv_in_test_mode": eps_of_its_own},),
     ),
     Entry(
@@ -148,7 +152,8 @@ ENTRIES = (
         "would need. They are what lets the layer undo the normalization: gamma = std, beta = mean is the identity.",
         shows="out has mean 0 in every column where beta is left out, and a spread of 1 where gamma is. It cannot be "
         "seen with gamma = 1 and beta = 0, which is how layers are initialized.",
-        wrong={"affine": beta_left_out, "affine_in_test_mode": beta_left_out},
+        wrong={"affine": beta_left_out},
+        along={"affine_in_test_mode": beta_left_out},
         others=(
             {"affine": gamma_left_out, "affine_in_test_mode": gamma_left_out, "dx": dx_without_gamma},
             {"affine": nothing_applied, "affine_in_test_mode": nothing_applied, "dx": dx_without_gamma},
@@ -163,7 +168,8 @@ ENTRIES = (
         "normalization; over N alone, an image gets statistics for each place.",
         shows="columns do not have mean 0 and variance 1 before gamma and beta. It cannot be seen where all columns "
         "have the same mean and spread.",
-        wrong={"statistics": over_all_entries, "dx": dx_over_all_entries},
+        wrong={"statistics": over_all_entries},
+        along={"dx": dx_over_all_entries},
         seen=(Seen("pytorch/pytorch 64039 (PR 64100)", "the input was read in the memory layout of the gradient"),),
     ),
     Entry(
@@ -173,7 +179,8 @@ ENTRIES = (
         why="The spread of a column is the root of its variance. Divided by var + eps, xhat has a spread of 1 / std "
         "instead of 1, and scaling x by 10 scales out by 1/10 where it should not change at all.",
         shows="out - beta is off by the factor 1 / std, column by column. It cannot be seen where every variance is 1.",
-        wrong={"inv": root_missing, "inv_in_test_mode": root_missing, "dx": dx_of_root_missing},
+        wrong={"inv": root_missing},
+        along={"inv_in_test_mode": root_missing, "dx": dx_of_root_missing},
         others=({"inv": square_for_root, "inv_in_test_mode": square_for_root, "dx": dx_of_square},),
         seen=(Seen("jax-ml/jax 442", "(var + eps)**2 stood where the root belongs"),),
     ),
@@ -184,7 +191,8 @@ ENTRIES = (
         why="No combination of axes, variance, root, eps, gamma and beta in this catalogue gives what the layer "
         "returned. Here the mean absolute deviation stands where the root of the variance belongs.",
         shows="the report says how far out is from the definition.",
-        wrong={"inv": by_mean_deviation, "dx": dx_by_mean_deviation},
+        wrong={"inv": by_mean_deviation},
+        along={"dx": dx_by_mean_deviation},
         known=False,
     ),
 )

@@ -44,8 +44,8 @@ ENTRIES = (
         "error of u mean², and the difference keeps that error: var loses 2 log10(|mean| / std) digits, all sixteen "
         "of float64 at a mean of 1e8 times the spread, and can come out negative, so that its root is NaN. mean((x - "
         "mean)²) squares small numbers.",
-        shows="the error of out grows with the mean of x, ten times as fast as the batch costs anybody. It cannot be "
-        "seen on data of mean 0.",
+        shows="the error of out grows with the square of |mean| / std, where rounding x costs everybody its first "
+        "power. It cannot be seen on data of mean 0.",
         wrong={"statistics": difference_of_squares},
         others=({"statistics": squares_minus_square},),
         seen=(
@@ -74,7 +74,7 @@ ENTRIES = (
     Entry(
         "BN503",
         "more digits lost than the batch costs anybody",
-        "subtract the mean before anything else is done with x",
+        "keep mean and variance in the dtype of x, and subtract the mean before anything else is done with x",
         why="Rounding x costs out u max|x| / std, and no layer can do better. This one loses more: a float32 "
         "accumulator or statistic under a float64 batch, x rescaled before the mean is subtracted, an iteration that "
         "stops early. out is float64 all the same, with digits that are not there.",

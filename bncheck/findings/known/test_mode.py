@@ -45,23 +45,24 @@ def mean_of_the_batch(x: Array, running_var: Array) -> Pair:
     return x.mean(axis=0), running_var
 
 
-class TrainingOnly:
-    """A layer that always normalizes by the batch."""
+def training_only() -> type:
+    class BatchNorm:
+        def __init__(self, gamma: Array, beta: Array, eps: float = 1e-5) -> None:
+            self.gamma, self.beta, self.eps = gamma, beta, eps
 
-    def __init__(self, gamma: Array, beta: Array, eps: float = 1e-5) -> None:
-        self.gamma, self.beta, self.eps = gamma, beta, eps
+        def forward(self, x: Array) -> Array:
+            mean = x.mean(axis=0)
+            self.inv = 1 / np.sqrt(((x - mean) ** 2).mean(axis=0) + self.eps)
+            self.xhat = (x - mean) * self.inv
+            return self.gamma * self.xhat + self.beta
 
-    def forward(self, x: Array) -> Array:
-        mean = x.mean(axis=0)
-        self.inv = 1 / np.sqrt(((x - mean) ** 2).mean(axis=0) + self.eps)
-        self.xhat = (x - mean) * self.inv
-        return self.gamma * self.xhat + self.beta
+        def backward(self, dout: Array) -> Array:
+            self.dgamma = (dout * self.xhat).sum(axis=0)
+            self.dbeta = dout.sum(axis=0)
+            g = dout * self.gamma
+            return self.inv * (g - g.mean(axis=0) - self.xhat * (g * self.xhat).mean(axis=0))
 
-    def backward(self, dout: Array) -> Array:
-        self.dgamma = (dout * self.xhat).sum(axis=0)
-        self.dbeta = dout.sum(axis=0)
-        g = dout * self.gamma
-        return self.inv * (g - g.mean(axis=0) - self.xhat * (g * self.xhat).mean(axis=0))
+    return BatchNorm
 
 
 ENTRIES = (
@@ -129,6 +130,6 @@ ENTRIES = (
         "by. The layer has to keep averages of mean and variance while it trains and to use those afterwards.",
         shows="nothing switches the layer over: no argument, attribute or method for it, and no running statistics. "
         "Gradients and training are right.",
-        specimen=lambda: TrainingOnly,
+        specimen=training_only,
     ),
 )
