@@ -15,6 +15,7 @@ from bncheck.findings.catalogue import CATALOGUE
 from bncheck.findings.entry import Entry, Wrong, right
 from bncheck.findings.textbook import RIGHT, Steps
 from bncheck.report import Report
+from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Severity, Verdict
 
 SECTIONS = {0: 8, 1: 10, 2: 5, 3: 8, 4: 12, 5: 3}
@@ -95,6 +96,18 @@ def test_what_overflows_in_half_precision_alone_is_right_elsewhere() -> None:
     entry = CATALOGUE["BN502"]
     for dtype in ("float64", "float32"):
         assert examined(entry.layer(), dtype).findings == ()
+
+
+def scaled_down(centred: Array, eps: float) -> Array:
+    """Out of reach of an overflow, and of what underflows the nearer."""
+    return np.asarray(1 / (16 * np.sqrt(((centred / 16) ** 2).mean(axis=0) + eps / 256)))
+
+
+@pytest.mark.parametrize("eps", [1e-8, 1e-2])
+def test_what_underflows_in_half_precision_is_told_where_eps_does_not_hide_it(eps: float) -> None:
+    layer = RIGHT._replace(wide=lambda x: x, inv=scaled_down).pair()
+    report = check(layer, generate(16, 6, dtype="float16"), LayerSettings(eps=eps))
+    assert ["of spread 0.0002" in f.evidence for f in report.findings if f.code == "BN502"] == [True] * (eps < 1e-7)
 
 
 def shaky_mean(x: Array) -> tuple[Array, Array]:

@@ -86,9 +86,9 @@ def _half(subject: Subject) -> tuple[Finding, ...]:
         with np.errstate(all="ignore"):
             right = Reference().forward(call).out.astype(np.float64)
             out = np.array(subject.layer.forward(call).out, dtype=np.float64)
-        # Of xhat there must be a digit left; how many more, the other sections judge.
-        size = np.abs(right - call.beta).max(axis=0)
-        if not np.all(np.abs(out - right).max(axis=0) <= size / 2):
+        # Of xhat there must be a digit left, as far as beta leaves room for one; how many more, other sections judge.
+        rounding = 4 * float(np.finfo(np.float16).eps) * np.abs(right).max(axis=0)
+        if not np.all(np.abs(out - right).max(axis=0) <= np.abs(right - call.beta).max(axis=0) / 2 + rounding):
             evidence = f"a float16 batch of spread {spread:g} leaves no digit of xhat"
             return (CATALOGUE["BN502"].found("out", evidence),)
     return ()
