@@ -13,6 +13,7 @@ from bncheck import memory
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics, batch_statistics, update_running
 from bncheck.errors import BadInput
+from bncheck.stream import Stream
 
 DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64")}
 ARRAYS = ("x", "gamma", "beta", "dout", "running_mean", "running_var")
@@ -116,13 +117,13 @@ class Population:
 
     def draw(self, n: int, which: int = 0) -> Array:
         """Batch number ``which``, (n, D) in float64."""
-        rng = _stream(self.seed, "population")
+        draw = Stream(self.seed, "population")
         # A scale that overflows is refused with the numbers that it makes.
         with np.errstate(over="ignore", invalid="ignore"):
-            spread = self.scale * 4.0 ** rng.uniform(-1, 1, self.d)
-            spread[3::4] = 10.0 ** rng.uniform(-2.75, -2.25, len(spread[3::4]))
-            mean = self.offset + spread * rng.uniform(-2, 2, self.d)
-            return np.asarray(mean + spread * _normal(_stream(self.seed, "x", which), n, self.d))
+            spread = self.scale * 4.0 ** draw.uniform(-1, 1, self.d)
+            spread[3::4] = 10.0 ** draw.uniform(-2.75, -2.25, len(spread[3::4]))
+            mean = self.offset + spread * draw.uniform(-2, 2, self.d)
+            return np.asarray(mean + spread * Stream(self.seed, "x", which).normal(n, self.d))
 
 
 def generate(
@@ -193,8 +194,8 @@ def _made(seed: int, n: int, d: int, dtype: np.dtype[Any], given: Mapping[str, A
     """gamma, beta and dout, as far as they are not given."""
     makers: dict[str, Callable[[], Array]] = {
         "gamma": lambda: _gamma(d, seed),
-        "beta": lambda: _normal(_stream(seed, "beta"), d),
-        "dout": lambda: _normal(_stream(seed, "dout"), n, d),
+        "beta": lambda: Stream(seed, "beta").normal(d),
+        "dout": lambda: Stream(seed, "dout").normal(n, d),
     }
     return {name: make().astype(dtype) for name, make in makers.items() if name not in given}
 
@@ -231,21 +232,11 @@ def warm_up(
     return with_running(batch, dict(zip(RUNNING, running, strict=True)), "the warm-up")
 
 
-def _stream(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Independent random numbers for each purpose: adding dout to a file leaves gamma as it was."""
-    words = [int.from_bytes(str(p).encode(), "little") for p in purpose]
-    return np.random.default_rng([seed, *words])
-
-
-def _normal(rng: np.random.Generator, *shape: int) -> Array:
-    return np.asarray(rng.standard_normal(shape))
-
-
 def _gamma(d: int, seed: int) -> Array:
     """Both signs and never 1: a backward that forgets gamma is right where gamma is 1."""
-    rng = _stream(seed, "gamma")
-    size = rng.uniform(1.25, 2.5, d) ** np.where(rng.random(d) < 0.5, -1, 1)
-    return np.asarray(size * np.where(rng.random(d) < 0.5, -1, 1))
+    draw = Stream(seed, "gamma")
+    size = draw.uniform(1.25, 2.5, d) ** draw.signs(d)
+    return np.asarray(size * draw.signs(d))
 
 
 def _real(name: str, array: Array, source: str) -> Array:

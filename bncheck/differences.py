@@ -35,6 +35,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
+from bncheck.stream import Stream
 
 Function = Callable[[Array, Array], Array]
 """f(argument (P, M), columns (M,)) -> output (N, M); lane m is a copy of column columns[m]."""
@@ -181,10 +182,10 @@ def _directions(rows: int, linear: bool, seed: int) -> Array:
     cannot cancel.  Rows that share one are told apart by random signs and lengths (with equal lengths, equal
     errors could cancel exactly).
     """
-    rng = np.random.default_rng(seed)
+    draw = Stream(seed, "directions")
     count = _count(rows, linear)
-    lengths = rng.uniform(0.5, 1.5, rows) * np.where(rng.random(rows) < 0.5, -1, 1)
-    return np.asarray(_HADAMARD[:count, rng.permutation(rows) % count] * lengths)
+    lengths = draw.uniform(0.5, 1.5, rows) * draw.signs(rows)
+    return np.asarray(_HADAMARD[:count, draw.permutation(rows) % count] * lengths)
 
 
 class _Witness(NamedTuple):

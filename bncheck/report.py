@@ -151,41 +151,6 @@ class PassReport:
         return dict(plain({"schema": SCHEMA, **own, "batch": self.batch, **arrays}))
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """One finding of the catalogue, with all its texts."""
-
-    code: str
-    title: str
-    severity: Severity
-    why: str
-    shows: str
-    wrong: str
-    """Python, as the mutant has it."""
-    right: str
-    mend: str
-    seen: tuple[tuple[str, str], ...]
-    """(where, what) in public code."""
-
-    def to_dict(self) -> dict[str, Any]:
-        seen = [{"where": where, "what": what} for where, what in self.seen]
-        return dict(plain({"schema": SCHEMA, **vars(self), "seen": seen}))
-
-
-@dataclass(frozen=True)
-class Contents:
-    """The catalogue, in the order of its codes."""
-
-    entries: tuple[Explanation, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, "findings": [entry.to_dict() for entry in self.entries]}
-
-
-Result = Report | PassReport | Explanation | Contents
-"""What a command has to show."""
-
-
 def plain(value: Any) -> Any:
     """Records as objects, tuples as lists, enumerations as their values, None for what JSON has no number for."""
     if isinstance(value, dict):

@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 
 import bncheck
+from bncheck.arrays import Array
 from bncheck.batch import generate
 from bncheck.batchnorm import Gradients
+from bncheck.checks.api import check
 from bncheck.checks.suite import SECTIONS, check_layer
 from bncheck.cli import run
 from bncheck.cli.exits import Exit
 from bncheck.errors import BadInput
+from bncheck.findings.textbook import RIGHT
 from bncheck.layers.protocol import Call, Traits
 from bncheck.layers.reference import Reference
 from bncheck.layers.resolve import resolve
@@ -261,3 +264,14 @@ def test_a_hang_ends_with_the_timeout(tmp_path: Path, monkeypatch: pytest.Monkey
     arguments = ["check", str(tmp_path / "hang.py"), "--timeout", "3"]
     monkeypatch.setattr("sys.argv", ["bncheck", *arguments])
     assert run(arguments) is Exit.RAISED
+
+
+def test_an_eps_that_the_backward_has_of_its_own_is_found() -> None:
+    def with_its_own(g: Array, centred: Array, var: Array) -> Array:
+        inv = 1 / np.sqrt(var + 1e-5)
+        xhat = centred * inv
+        return np.asarray(inv * (g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0)))
+
+    report = check(RIGHT._replace(dx=with_its_own).pair())
+    assert [f.code for f in report.findings] == ["BN106"]
+    assert "sqrt(var + 1e-05) in place of sqrt(var + eps)" in report.findings[0].evidence

@@ -18,8 +18,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up.  What stands in one line does not import one another, and a package counts as one.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
+    ("stream",),
     ("batchnorm", "memory", "report", "settings"),
-    ("batch", "graph"),
+    ("batch", "explanation", "graph"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "rounding"),
     ("passes",),
@@ -31,8 +32,9 @@ FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 # These know of nothing else, whatever stands below them.
 ALONE = {
     "batchnorm": {"arrays"},
-    "differences": {"arrays"},
-    "render": {"arrays", "report", "vocabulary", "writing"},
+    "differences": {"arrays", "stream"},
+    "stream": {"arrays"},
+    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}

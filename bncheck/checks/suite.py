@@ -112,8 +112,12 @@ class _Suite:
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
-        probes = (beside(layer, settings, self.subject.batch.d, "float64"),) if self.check.probes else ()
-        reports = [self._one(batch, settings) for batch in (self.subject.batch, *probes)]
+        reports = [self._one(self.subject.batch, settings)]
+        if self.check.probes:
+            # An eps of its own that a backward may have shows where the forward's is another.
+            for eps in self.subject.epsilons():
+                with_eps = replace(settings, eps=eps)
+                reports.append(self._one(beside(layer, with_eps, self.subject.batch.d, "float64"), with_eps))
         self.gradients, unseen = reports[0].gradients, _unseen_by_all(reports)
         self.probes = tuple(as_probe(report) for report in reports[1:])
         if test_mode_too and layer.traits.differentiates_test_mode and layer.traits.keeps_statistics:

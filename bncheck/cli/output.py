@@ -13,7 +13,7 @@ from bncheck.cli.options import OutputOptions
 from bncheck.errors import BadInput
 
 if TYPE_CHECKING:
-    from bncheck.report import Result
+    from bncheck.render import Result
 
 
 def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bncheck.findings.textbook import RIGHT, Steps
@@ -21,8 +21,7 @@ class Seen(NamedTuple):
     what: str
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One finding: what it is, why it is wrong, how it shows, how it is mended, and a layer that has it."""
 
     code: str
@@ -33,9 +32,9 @@ class Entry:
     """What the mistake is, with the formula."""
     shows: str = ""
     """How it shows, and when it does not."""
-    wrong: Wrong = field(default_factory=dict)
+    wrong: Wrong = MappingProxyType({})
     """The mutant: the steps of the textbook layer that it does wrong."""
-    along: Wrong = field(default_factory=dict)
+    along: Wrong = MappingProxyType({})
     """Steps that have to follow, lest there be a second mistake: the derivative of what is wrong, say."""
     others: tuple[Wrong, ...] = ()
     """Other forms of the same mistake."""

@@ -8,9 +8,9 @@ from textwrap import dedent
 from typing import Any
 
 from bncheck.errors import BadInput
+from bncheck.explanation import Contents, Explanation
 from bncheck.findings.catalogue import CATALOGUE
 from bncheck.findings.entry import Entry, right
-from bncheck.report import Contents, Explanation
 
 
 def contents() -> Contents:

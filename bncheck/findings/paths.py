@@ -115,7 +115,7 @@ def _with_other_eps(call: Call, dout: Array, dx: Array) -> Diagnosis | None:
     var = ((call.x - call.x.mean(0)) ** 2).mean(0)
     e = call.settings.eps
     centred, g = call.x - call.x.mean(0), dout * call.gamma
-    ways = {"sqrt(var)": var**0.5, "sqrt(var) + eps": var**0.5 + e}
+    ways = {"sqrt(var)": var**0.5, "sqrt(var) + eps": var**0.5 + e, "sqrt(var + 2 eps)": (var + 2 * e) ** 0.5}
     ways |= {f"sqrt(var + {k:g})": (var + k) ** 0.5 for k in (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)}
     for said, root in ways.items():
         for direct, mean, outer, inner in itertools.product((1 / root, (var + e) ** -0.5), repeat=4):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from bncheck.report import Result
+    from bncheck.explanation import Contents, Explanation
+    from bncheck.report import PassReport, Report
+
+Result: TypeAlias = "Report | PassReport | Explanation | Contents"
+"""What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
 TEXT_FORMATS = ("table", "json", "markdown")

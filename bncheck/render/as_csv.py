@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from bncheck.render import Look
-from bncheck.report import GradientResult, PassReport, Report, Result
+from bncheck.render import Look, Result
+from bncheck.report import GradientResult, PassReport, Report
 from bncheck.writing import delimited
 
 _HEADER = (

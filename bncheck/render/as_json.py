@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from bncheck.render import Look
-from bncheck.report import PassReport, Result
+from bncheck.render import Look, Result
+from bncheck.report import PassReport
 
 
 def render(result: Result, look: Look) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from bncheck.render import Look
-from bncheck.report import Report, Result
+from bncheck.render import Look, Result
+from bncheck.report import Report
 from bncheck.vocabulary import Verdict
 
 _OUTCOMES = {Verdict.FAIL: "failure", Verdict.BLIND: "error"}

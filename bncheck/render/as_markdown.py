@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bncheck.render import Look
+from bncheck.render import Look, Result
 from bncheck.render.document import Block, Code, Table, document
-from bncheck.report import Result
 
 # <stdin> is no HTML tag.  An asterisk between blanks and an underscore within a word are literal already.
 _MARKUP = re.compile(r"[\\`<]|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])")

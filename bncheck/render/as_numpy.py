@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bncheck import writing
-from bncheck.render import Look
-from bncheck.report import PassReport, Result
+from bncheck.render import Look, Result
+from bncheck.report import PassReport
 
 
 def render_npz(result: Result, look: Look) -> bytes:

@@ -10,9 +10,8 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from bncheck.render import Look
+from bncheck.render import Look, Result
 from bncheck.render.document import Block, Code, Table, document
-from bncheck.report import Result
 from bncheck.vocabulary import Verdict
 
 _LONG = 20  # longer names, which are those of columns, may be folded

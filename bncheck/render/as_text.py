@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from textwrap import indent
 
-from bncheck.render import Look
+from bncheck.render import Look, Result
 from bncheck.render.document import Block, Code, Table, document
-from bncheck.report import Result
 
 
 def render(result: Result, look: Look) -> str:

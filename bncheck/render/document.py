@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from bncheck.render import blindness
-from bncheck.report import Contents, Explanation, Finding, GradientResult, PassReport, Report, Result
+from bncheck.render import Result, blindness
+from bncheck.report import Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
@@ -43,9 +43,10 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    if isinstance(result, Explanation):
-        return _of_explanation(result)
-    return _of_contents(result)
+    # Its class is loaded where something is to be explained, and nowhere else.
+    from bncheck.render import catalogue
+
+    return catalogue.document(result)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -177,23 +178,6 @@ def _of_arrays(result: PassReport) -> Document:
         blocks.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
     blocks.append("Other formats (--format csv, json, npz) give every number in full.")
     return Document(_heading(result), tuple(blocks))
-
-
-def _of_explanation(result: Explanation) -> Document:
-    blocks: list[Block] = [result.why, f"How it shows: {result.shows}"] if result.shows else [result.why]
-    blocks += [Code("Wrong:", result.wrong)] if result.wrong else []
-    blocks += [Code("Right:", result.right)] if result.right else []
-    blocks.append(f"Mend: {result.mend}.")
-    if result.seen:
-        blocks.append(Table(("seen in", "what was wrong"), tuple(result.seen), words=(0, 1)))
-    blocks.append(f"bncheck explain --run {result.code} checks a layer that has it.")
-    return Document(f"{result.code} {result.title} ({result.severity.value})", tuple(blocks))
-
-
-def _of_contents(result: Contents) -> Document:
-    rows = tuple((e.code, e.severity.value, e.title) for e in result.entries)
-    table = Table(("code", "severity", "finding"), rows, words=(0, 1, 2))
-    return Document("What bncheck can find", (table, "bncheck explain CODE says more of each."))
 
 
 def _head(name: str, array: Any, columns: tuple[str, ...]) -> Table:
