@@ -151,7 +151,7 @@ def differentiate(
     observed = np.sqrt(np.mean(residual**2, axis=0))
     rounding = witness.rounding / (h if stencil.cancels else scale)
     # The value itself is rounded, where the steps are summed and where it is divided.
-    error = _SAFETY * np.maximum(observed, rounding) + 2 * precision * np.abs(value).max(axis=0)
+    error = _safety(len(signs)) * np.maximum(observed, rounding) + 2 * precision * np.abs(value).max(axis=0)
     return Derivative(value, error, witness.noise, h)
 
 
@@ -160,6 +160,11 @@ def evaluations(rows: int, stencil: Stencil, linear: bool) -> int:
     entries = rows * sum(offset != 0 for offset in stencil.offsets)
     probe = _LINEAR if linear else _SMOOTH
     return 1 + _count(rows, linear) * len(probe.stencil.offsets) + entries
+
+
+def _safety(directions: int) -> float:
+    """By how much the bar exceeds what was observed: a mean square over few directions may be small by chance."""
+    return _SAFETY * (1 + 2 / directions**2)
 
 
 def _step(noise: Array, order: int, linear: bool) -> Array:

@@ -23,6 +23,7 @@ from bncheck.report import GradientResult
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Method, Mode, Verdict
 from tests.benchmarks import grid
+from tests.benchmarks.right import ACCUMULATING
 
 ALONE = CheckSettings(probes=False)
 
@@ -51,10 +52,10 @@ def test_no_right_layer_is_accused_and_no_mistake_is_missed_in_silence(dtype: st
     for block in grid.blocks((n,), dtypes=(dtype,), means=(0.0, 1e4), scales=(1e-3, 1.0, 1e3)):
         measured = grid.measured_by(block)
         for name, each in measured.items():
-            over = [name != grid.ACCUMULATING and o for o in block.overflows(each)]
+            over = [name != ACCUMULATING and o for o in block.overflows(each)]
             for (cell, outcome), overflows in zip(grid.outcomes(block, each), over, strict=True):
                 assert overflows or outcome.verdict is not Verdict.FAIL, (name, cell, outcome)
-        for code, cell, rejected, named in grid.mutants(block, measured[grid.ACCUMULATING]):
+        for code, cell, rejected, named in grid.mutants(block, measured[ACCUMULATING]):
             assert rejected or named, (code, cell)
             became["rejected" if rejected else "named"] += 1
     assert became["rejected"] > 0

@@ -80,7 +80,8 @@ def _fit(basis: Array, dx: Array) -> tuple[Array, float]:
     columns, left = [], 0.0
     for j in range(dx.shape[1]):
         a = basis[:, :, j].T
-        size = np.sqrt((a**2).sum(0))
+        # A path may carry nothing in a column.
+        size = np.sqrt((a**2).sum(0)) + (~a.any(axis=0))
         solution, *_ = np.linalg.lstsq(a / size, dx[:, j], rcond=None)
         columns.append(solution / size)
         miss = np.abs(a @ columns[-1] - dx[:, j]).max()

@@ -7,13 +7,13 @@ are measured at once (the columns of batch normalization never meet), and are ju
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bncheck.arrays import Array, DTypeLike
+from bncheck.arrays import DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.gradients import judged, quantities
@@ -23,13 +23,13 @@ from bncheck.differences import Derivative
 from bncheck.errors import BadInput
 from bncheck.findings.known import dx, parameters
 from bncheck.findings.textbook import RIGHT
-from bncheck.layers.protocol import Call, Layer
+from bncheck.layers.protocol import Call
 from bncheck.layers.reference import Reference
-from bncheck.layers.resolve import of
 from bncheck.passes import require_finite
 from bncheck.report import GradientResult
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Verdict
+from tests.benchmarks.right import ACCUMULATING, IMPLEMENTATIONS, PAIRS, layer
 
 DTYPES = ("float64", "float32", "float16")
 ROWS = (1, 2, 3, 8, 64, 512, 4096)
@@ -143,97 +143,6 @@ def _batch(cell: Cell) -> Batch | None:
     return Batch(x, gamma, beta, dout.astype(dtype), seed=cell.seed)
 
 
-# ---- right layers, written differently ----
-
-
-def _staged(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Any]:
-    n = len(x)
-    mean = x.sum(axis=0) / x.dtype.type(n)
-    centred = x - mean
-    squared = centred**2
-    var = squared.sum(axis=0) / x.dtype.type(n)
-    root = np.sqrt(var + x.dtype.type(eps))
-    inverse = 1 / root
-    xhat = centred * inverse
-    return gamma * xhat + beta, (xhat, gamma, centred, inverse, root)
-
-
-def _staged_back(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
-    """Node by node, as the graph is taught; contains the term with sum(x - mean), which is zero."""
-    xhat, gamma, centred, inverse, root = cache
-    n = dout.dtype.type(len(dout))
-    dxhat = dout * gamma
-    dinverse = (dxhat * centred).sum(axis=0)
-    droot = -dinverse / root**2
-    dvar = droot / (2 * root)
-    dsquared = dvar / n * np.ones_like(dout)
-    dcentred = dxhat * inverse + 2 * centred * dsquared
-    dmean = -dcentred.sum(axis=0)
-    return dcentred + dmean / n, (dout * xhat).sum(axis=0), dout.sum(axis=0)
-
-
-def _closed_back(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
-    xhat, gamma, _, inverse, _ = cache
-    n = dout.dtype.type(len(dout))
-    dgamma, dbeta = (dout * xhat).sum(axis=0), dout.sum(axis=0)
-    return gamma * inverse / n * (n * dout - dbeta - xhat * dgamma), dgamma, dbeta
-
-
-def _einsum_back(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
-    xhat, gamma, _, inverse, _ = cache
-    ones = np.ones(len(dout), dout.dtype)
-    n = dout.dtype.type(len(dout))
-    dbeta, dgamma = np.einsum("n,nd->d", ones, dout), np.einsum("nd,nd->d", dout, xhat)
-    dx = np.einsum("nd,d->nd", dout - (dbeta + xhat * dgamma) / n, gamma * inverse)
-    return dx, dgamma, dbeta
-
-
-def _accumulating(x: Array, gamma: Array, beta: Array, eps: float, wide: np.dtype[Any]) -> tuple[Array, Any]:
-    """Sums in at least float32, everything else in the dtype of x."""
-    mean = x.mean(axis=0, dtype=wide)
-    var = np.square(x - mean, dtype=wide).mean(axis=0)
-    inverse = 1 / np.sqrt(var + wide.type(eps))
-    xhat = ((x - mean) * inverse).astype(x.dtype)
-    return gamma * xhat + beta, (xhat, gamma, inverse, wide)
-
-
-def _accumulating_back(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
-    xhat, gamma, inverse, wide = cache
-    g = dout * gamma.astype(wide)
-    dx = inverse * (g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0))
-    sums = (dout * xhat.astype(wide)).sum(axis=0), dout.sum(axis=0, dtype=wide)
-    return dx.astype(dout.dtype), *(s.astype(dout.dtype) for s in sums)
-
-
-def _pair(back: Callable[[Array, Any], tuple[Array, Array, Array]]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    def batchnorm_forward(x: Array, gamma: Array, beta: Array, bn_param: dict[str, Any]) -> tuple[Array, Any]:
-        if back is _accumulating_back:
-            wide = np.result_type(x.dtype, np.float32)
-            return _accumulating(x, gamma, beta, bn_param.get("eps", 1e-5), wide)
-        return _staged(x, gamma, beta, bn_param.get("eps", 1e-5))
-
-    def batchnorm_backward(dout: Array, cache: Any) -> tuple[Array, Array, Array]:
-        dx, dgamma, dbeta = back(dout, cache)
-        return dx, dgamma, dbeta
-
-    return batchnorm_forward, batchnorm_backward
-
-
-_RIGHT = {
-    "staged": _pair(_staged_back),
-    "closed form": _pair(_closed_back),
-    "einsum": _pair(_einsum_back),
-    "float32-accumulating": _pair(_accumulating_back),
-}
-IMPLEMENTATIONS = tuple(_RIGHT)
-ACCUMULATING = IMPLEMENTATIONS[-1]
-"""The one that does not overflow in float16."""
-
-
-def layer(name: str) -> Layer:
-    return of(_RIGHT[name])
-
-
 # ---- judging ----
 
 
@@ -245,7 +154,7 @@ def measured_by(block: Block) -> dict[str, Measured]:
     if block.batch.n <= _OWN_DIFFERENCES:
         return {name: measure(block.batch, layer(name), _SETTINGS, _CHECK) for name in IMPLEMENTATIONS}
     shared = measure(block.batch, layer(ACCUMULATING), _SETTINGS, _CHECK)
-    others = {name: with_gradients(shared, block.batch, _RIGHT[name]) for name in IMPLEMENTATIONS[:-1]}
+    others = {name: with_gradients(shared, block.batch, PAIRS[name]) for name in IMPLEMENTATIONS[:-1]}
     return others | {ACCUMULATING: shared}
 
 
@@ -260,11 +169,15 @@ def with_gradients(measured: Measured, batch: Batch, pair: Any, half: DTypeLike 
         return measured._replace(analytic=Gradients(*(g.astype(batch.x.dtype) for g in made)))
 
 
+def cell_batch(block: Block, k: int) -> Batch:
+    """The batch of one cell."""
+    arrays = {name: getattr(block.batch, name)[..., 2 * k : 2 * k + 2] for name in ("x", "gamma", "beta", "dout")}
+    return replace(block.batch, **arrays)
+
+
 def outcomes(block: Block, measured: Measured) -> Iterator[tuple[Cell, Outcome]]:
     for k, cell in enumerate(block.cells):
-        columns = slice(2 * k, 2 * k + 2)
-        arrays = {name: getattr(block.batch, name)[..., columns] for name in ("x", "gamma", "beta", "dout")}
-        results = judged(_sliced(measured, columns), replace(block.batch, **arrays), _CHECK)
+        results = judged(_sliced(measured, slice(2 * k, 2 * k + 2)), cell_batch(block, k), _CHECK)
         yield cell, Outcome(Verdict.worst([result.verdict for result in results]), results)
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 
 from bncheck.vocabulary import Verdict
 from tests.benchmarks import grid
+from tests.benchmarks.right import ACCUMULATING
 
 
 def count(rows: tuple[int, ...], seeds: int) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
@@ -23,12 +24,12 @@ def count(rows: tuple[int, ...], seeds: int) -> tuple[Counter[tuple[str, str]], 
     for block in grid.blocks(rows, seeds):
         measured = grid.measured_by(block)
         for name, each in measured.items():
-            over = block.overflows(each) if name != grid.ACCUMULATING else [False] * len(block.cells)
+            over = block.overflows(each) if name != ACCUMULATING else [False] * len(block.cells)
             for (cell, outcome), overflows in zip(grid.outcomes(block, each), over, strict=True):
                 right[name, "overflows" if overflows else outcome.verdict.value] += 1
                 if outcome.verdict is Verdict.FAIL and not overflows:
                     print(f"false alarm: {name}, {cell}")
-        for code, cell, rejected, named in grid.mutants(block, measured[grid.ACCUMULATING]):
+        for code, cell, rejected, named in grid.mutants(block, measured[ACCUMULATING]):
             became = ("rejected", "rejected, though named")[named] if rejected else ("silent", "named")[named]
             wrong[code, became] += 1
             if became == "silent":
@@ -50,7 +51,7 @@ def main() -> None:
     asked = parser.parse_args()
     rows = tuple(map(int, asked.rows.split(",")))
     right, wrong = count(rows, asked.seeds)
-    cells = sum(n for (name, _), n in right.items() if name == grid.ACCUMULATING)
+    cells = sum(n for (name, _), n in right.items() if name == ACCUMULATING)
     print(f"{cells} cells, N = {asked.rows}, {asked.seeds} seed(s)")
     table(right, "right layer", ("pass", "blind", "fail", "overflows"))
     table(wrong, "mistake", ("rejected", "rejected, though named", "named", "silent"))
