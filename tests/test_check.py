@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,50 @@ def test_an_eps_that_the_backward_has_of_its_own_is_found() -> None:
     report = check(RIGHT._replace(dx=with_its_own).pair())
     assert [f.code for f in report.findings] == ["BN106"]
     assert "sqrt(var + 1e-05) in place of sqrt(var + eps)" in report.findings[0].evidence
+
+
+def with_denominator(denominator: Callable[[Array], Array]) -> type:
+    """A class whose eps nobody can set."""
+
+    class BatchNorm:
+        def __init__(self, d: int, momentum: float = 0.9) -> None:
+            self.gamma, self.beta, self.momentum = np.ones(d), np.zeros(d), momentum
+            self.running_mean, self.running_var = np.zeros(d), np.ones(d)
+
+        def forward(self, x: Array, training: bool = True) -> Array:
+            mean, var = (x.mean(0), x.var(0)) if training else (self.running_mean, self.running_var)
+            if training:
+                self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
+                self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
+            self.std = denominator(var)
+            self.xhat = (x - mean) / self.std
+            return np.asarray(self.gamma * self.xhat + self.beta)
+
+        def backward(self, dout: Array) -> Array:
+            self.dgamma, self.dbeta = (dout * self.xhat).sum(0), dout.sum(0)
+            g = dout * self.gamma
+            return np.asarray((g - g.mean(0) - self.xhat * (g * self.xhat).mean(0)) / self.std)
+
+    return BatchNorm
+
+
+@pytest.mark.parametrize("eps", [1e-3, 1e-5, 5e-6, 3e-8, 1e-8, 1e-9, 1e-12, 1e-15, 1e-16, float(np.float32(1e-3))])
+def test_an_eps_of_the_layers_own_is_no_mistake(eps: float) -> None:
+    report = check(with_denominator(lambda var: np.sqrt(var + eps)))
+    assert report.verdict is Verdict.PASS, report.findings
+
+
+@pytest.mark.parametrize(
+    ("denominator", "code"),
+    [
+        (np.sqrt, "BN303"),
+        (lambda var: np.sqrt(var) + 1e-8, "BN302"),
+        (lambda var: np.sqrt(var + 1e-5) + 1e-5, "BN304"),
+        (lambda var: np.sqrt(var + 2e-5), "BN304"),
+        (lambda var: var + 1e-6, "BN307"),
+        (lambda var: np.sqrt(np.maximum(var, 1e-5)), "BN308"),
+    ],
+)
+def test_an_eps_in_the_wrong_place_is_one(denominator: Callable[[Array], Array], code: str) -> None:
+    report = check(with_denominator(denominator))
+    assert code in [f.code for f in report.findings if f.quantity == "out"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bncheck.arrays import Array
@@ -15,7 +17,8 @@ from bncheck.vocabulary import Mode, Verdict
 
 Observed = list[tuple[Call, Array, Array]]
 _PRIME = 13  # rows that make no image: adapters lay them out as 13 images of one place
-_USUAL = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+_TINY = (1e-9, 1e-8)  # spreads of x whose variance is next to nothing beside any eps that is meant to be one
+_AGREE = 1e-3
 
 
 def observe(subject: Subject, rows: int = 12) -> Observed:
@@ -29,19 +32,52 @@ def observe(subject: Subject, rows: int = 12) -> Observed:
     return seen
 
 
-def own_eps(subject: Subject, seen: Observed) -> float | None:
-    """The eps of a layer that cannot be told one, from the slope of out over x in the column of least variance."""
-    if subject.layer.traits.takes_eps:
-        return None
-    call, out, _ = seen[0]
-    var = batch_statistics(call.x).var
-    j = int(np.argmin(var))
-    centred = call.x[:, j] - call.x[:, j].mean()
-    slope = centred @ out[:, j] / (centred @ centred)
-    if slope == 0:
-        return None
-    eps = (call.gamma[j] / slope) ** 2 - var[j]
-    return next((usual for usual in _USUAL if abs(eps - usual) <= 1e-3 * usual + 1e-9 * var[j]), None)
+def settle(subject: Subject) -> tuple[Subject, Observed]:
+    """The subject with the eps that the layer really uses, if it is one that nobody can tell it; and its outputs."""
+    asked = subject, observe(subject)
+    if subject.layer.traits.takes_eps or any(out.shape != call.x.shape for call, out, _ in asked[1]):
+        return asked
+    settings = (replace(subject.settings, eps=eps) for eps in _own_eps(subject))
+    others = [subject._replace(settings=each) for each in settings]
+    return min([asked, *((other, observe(other)) for other in others)], key=lambda each: _mistakes(each[1]))
+
+
+def _mistakes(seen: Observed) -> float:
+    reading = read(seen, test=False)
+    return float("inf") if reading is None else len(reading.codes)
+
+
+def _own_eps(subject: Subject) -> list[float]:
+    """What eps may be, from the slope of out over x where the variance is next to nothing: out is x * gamma / root.
+
+    With sqrt(var + eps) the root is sqrt(eps) there, with sqrt(var) + eps or without a root it is eps; gamma may
+    have been forgotten.  A guess that follows the variance is none.
+    """
+    found: list[float] = []
+    for guesses in zip(*(_guesses(subject, spread) for spread in _TINY), strict=True):
+        small, large = guesses
+        if abs(small - large) > _AGREE * small or not 0 < small < 1:
+            continue
+        rounded = float(f"{small:.0e}")
+        near = abs(rounded - small) <= _AGREE * small
+        # 2e-5 is 1e-5 added twice.
+        found += [rounded, small] if near and f"{rounded:e}"[0] != "2" else []
+    return list(dict.fromkeys(found))
+
+
+def _guesses(subject: Subject, spread: float) -> list[float]:
+    batch = subject.probe(1)
+    centred = batch.x - batch.x.mean(axis=0)
+    x = spread * centred / np.sqrt(batch_statistics(batch.x).var)
+    # Without beta, whose digits would drown those of x.
+    bare = replace(batch, x=x, beta=np.zeros_like(batch.beta))
+    out = np.array(subject.layer.forward(subject.call(bare, Mode.TRAIN)).out)
+    j = int(np.argmax(np.abs(batch.gamma)))
+    slope = abs(float(x[:, j] @ (out[:, j] - out[:, j].mean()) / (x[:, j] @ x[:, j])))
+    if not 0 < slope < np.inf:
+        return [0.0] * 6
+    roots = (abs(float(batch.gamma[j])) / slope, 1 / slope)
+    return [guess for root in roots for guess in (root**2 - spread**2, root - spread, root - spread**2)]
 
 
 def check(subject: Subject, seen: Observed, entangled: bool) -> tuple[Outcome, Reading | None]:

@@ -87,11 +87,7 @@ class _Suite:
         narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
         if narrow:
             self.subject = self.subject._replace(dtype=np.dtype(narrow))
-        seen = forward.observe(self.subject)
-        eps = forward.own_eps(self.subject, seen)
-        if eps is not None and eps != self.subject.settings.eps:
-            self.subject = self.subject._replace(settings=replace(self.subject.settings, eps=eps))
-            seen = forward.observe(self.subject)
+        self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
         yield self._guarded(lambda: running.check(self.subject))
@@ -186,7 +182,9 @@ def _folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     shapes = {f.quantity for f in findings if f.code in ("BN002", "BN201")}
     codes = {f.code for f in findings}
     folded = {"BN205"} if "BN305" in codes else set()
-    folded |= {"BN007"} if "BN306" in codes else set()
+    folded |= {"BN007", "BN412"} if "BN306" in codes else set()  # running averages over the same axes
+    folded |= {"BN007", "BN109", "BN110", "BN205", "BN412"} if "BN005" in codes else set()
+    folded |= {"BN003"} if "BN502" in codes else set()
     seen: dict[tuple[str, str], Finding] = {}
     for finding in findings:
         if finding.quantity in shapes and finding.code in ("BN003", "BN205", "BN110"):

@@ -73,7 +73,7 @@ def torch_checkers() -> Iterator[tuple[str, Checker]]:
     import torch
 
     def layer(pair: Pair) -> Any:
-        class Layer(torch.autograd.Function):
+        class Layer(torch.autograd.Function):  # type: ignore[misc]
             @staticmethod
             def forward(ctx: Any, *tensors: Any) -> Any:
                 out, ctx.cache = pair[0](*(t.detach().numpy() for t in tensors), {"mode": "train"})
