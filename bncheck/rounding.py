@@ -7,10 +7,11 @@ Nothing here is tuned to let layers pass: it is the first-order error analysis o
   (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2) and sqrt(N) what rounding
   errors that do not conspire add up to, exceeded 4 times with a probability below 1e-3 a sum
   (Higham & Mary, "A new approach to probabilistic rounding error analysis", SIAM J. Sci. Comput. 41, 2019);
-* w(t), what a sum of terms t is off by beyond that where they are alike: if the terms differ by less than the sum
-  is rounded by, every addition rounds in the same direction, and adding row by row is off by up to
-  u (|t| + 2 |t| + ... + N |t|) = u N |sum(t)| / 2.  (The float32 mean of 4096 rows around 1e4 may be off by 1.)
-  It is nothing where they differ by more;
+* w(t) = u N |sum(t)| / 2, what a sum of terms t may be off by beyond that where they are alike: then every addition
+  rounds in the same direction, and adding row by row is off by up to u (|t| + 2 |t| + ... + N |t|) (the float32 mean
+  of 4096 rows around 1e4 may be off by 1).  Where they are not alike |sum(t)| is small, and so is w(t); but for
+  the mean of x, in which w(x) is left out unless x takes few values, or values closer to each other than the sum is
+  rounded by;
 * kappa = max|x| / sqrt(var + eps), the condition number of a column: what one rounding of x, or of
   the mean, amounts to in xhat is u kappa;
 * delta = c u kappa + (eta + w(x) / N) inv, the error of xhat that a wrong mean causes: *the same in all rows of a
@@ -44,6 +45,8 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
 from bncheck.vocabulary import Mode
+
+_FEW = 16  # values that a column takes: the rounding errors of as many do not average out
 
 
 class Allowance(NamedTuple):
@@ -116,7 +119,7 @@ class _Column(NamedTuple):
         mean, var = fixed or batch_statistics(x)
         inv = 1 / np.sqrt(np.maximum(var + wide.settings.eps, eta))
         kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-        alike = 0 if fixed else _alike(x, u) / len(x)
+        alike = 0 if fixed else _of_mean(x, u) / len(x)
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
         return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
@@ -130,8 +133,14 @@ class _Column(NamedTuple):
 
 def _alike(terms: Array, u: float) -> Array:
     """w, for a sum over the rows."""
-    total = np.abs(terms.sum(axis=0))
-    return np.where(terms.std(axis=0) <= 4 * u * total, u * len(terms) / 2 * total, 0)
+    return np.asarray(u * len(terms) / 2 * np.abs(terms.sum(axis=0)))
+
+
+def _of_mean(x: Array, u: float) -> Array:
+    """w(x), where x is of the kind that needs it."""
+    few = np.array([len(np.unique(column)) <= _FEW for column in x[: 4 * _FEW].T])
+    close = x.std(axis=0) <= 4 * u * np.abs(x.sum(axis=0))
+    return np.where(few | close, _alike(x, u), 0)
 
 
 def _norm(table: Array) -> Array:
