@@ -89,12 +89,26 @@ def test_exit_codes_are_the_contract() -> None:
         (["grad", "--n", "5", "--d", "3", "--mode", "test"], Exit.PASS),
         (["grad", "--rtol", "0"], Exit.FAIL),
         (["grad", "--n", "1"], Exit.BLIND),
+        (["grad", "--n", "1", "--no-probes"], Exit.BLIND),
+        (["grad", "--strict"], Exit.PASS),
+        (["grad", "--dtype", "float16"], Exit.PASS),
+        (["grad", "--dtype", "float16", "--strict"], Exit.BLIND),
+        (["check", "tests/layers/readme_layers.py:batchnorm_backward_alt", "--strict", "--no-probes"], Exit.PASS),
+        (["explain"], Exit.PASS),
+        (["explain", "BN407"], Exit.PASS),
+        (["explain", "--run", "BN407"], Exit.PASS),
+        (["explain", "--run", "BN101"], Exit.FAIL),
+        (["explain", "--run", "BN001"], Exit.RAISED),
+        (["explain", "BN000"], Exit.USAGE),
         (["grad", "nothing.npy"], Exit.USAGE),
         (["forward"], Exit.PASS),
         (["backward", "--mode", "test"], Exit.PASS),
         (["generate", "--format", "csv"], Exit.PASS),
         (["--version"], Exit.PASS),
-        *[([command, "--help"], Exit.PASS) for command in ("grad", "forward", "backward", "generate")],
+        *[
+            ([command, "--help"], Exit.PASS)
+            for command in ("grad", "check", "forward", "backward", "generate", "explain")
+        ],
     ],
 )
 def test_exit_codes(arguments: list[str], code: Exit, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,10 @@ class Sight:
         hidden = np.all(np.abs(getattr(self.right, name)) <= self.evidence[name].allowed)
         if hidden and (zero := self.why_zero(name)):
             return zero
-        by_size = f"it moves {name} by no more than {_CERTAIN * ratio:.2g} times what is allowed in {self.dtype}"
+        if not np.isfinite(self.evidence[name].allowed).any():
+            return "the numerical gradient is no number, or in doubt"
+        by = f"it moves {name} by {_CERTAIN * ratio:.2g} times what is allowed in {self.dtype}"
+        by_size = by if _CERTAIN * ratio <= 1 else f"{by}, which is not certain to be rejected"
         return next(blindness.said(entry.unseen, self.known), by_size)
 
     def _smallest(self, name: str) -> float:
