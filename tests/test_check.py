@@ -275,7 +275,7 @@ def test_an_eps_that_the_backward_has_of_its_own_is_found() -> None:
 
     report = check(RIGHT._replace(dx=with_its_own).pair())
     assert [f.code for f in report.findings] == ["BN106"]
-    assert "sqrt(var + 1e-05) in place of sqrt(var + eps)" in report.findings[0].evidence
+    assert "sqrt(var + 1e-05) stands in place of the forward's root" in report.findings[0].evidence
 
 
 def with_denominator(denominator: Callable[[Array], Array]) -> type:

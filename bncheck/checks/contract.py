@@ -9,6 +9,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients, Statistics
+from bncheck.checks.diagnosis import wrong_shape
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
@@ -65,8 +66,7 @@ def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator
                 if not np.isfinite(value).all():
                     yield _not_finite(name, value)
                 continue
-            code = "BN002" if name == "dx" or value.size not in (1, batch.x.size) else "BN201"
-            yield CATALOGUE[code].found(name, f"{name} has shape {value.shape} where {shape} is right")
+            yield wrong_shape(name, value.shape, shape, batch.x.size)
     for name, shape in zip(Gradients._fields, getattr(made, "shapes", ()), strict=False):
         if name != "dx" and shape != batch.gamma.shape and np.prod(shape) == batch.d:
             yield CATALOGUE["BN002"].noted(name, f"{name} has shape {shape}, which holds the same numbers")

@@ -124,7 +124,9 @@ def _findings(measured: Measured, batch: Batch, results: tuple[GradientResult, .
     # The catalogue is loaded when there is something to look up.
     from bncheck.checks.diagnosis import diagnose
 
-    return tuple(diagnose(measured.call, batch.dout, measured.analytic, measured.numeric, results))
+    allowed = Gradients(*(q.allowed for q in quantities(measured)))
+    with np.errstate(all="ignore"):
+        return tuple(diagnose(measured, batch.dout, allowed, results))
 
 
 def _said(settings: LayerSettings, check: CheckSettings, measured: Measured) -> dict[str, Any]:

@@ -34,7 +34,12 @@ class Measured(NamedTuple):
     """The gradients that a layer returned, and what its forward pass says they are."""
 
     call: Call
+    out: Array
+    """The forward pass itself, in the precision of the differences."""
+    shapes: tuple[tuple[int, ...], ...]
+    """Of the gradients that the layer returned."""
     analytic: Gradients
+    """Not-a-number throughout where the shape was another."""
     dx: Derivative
     parameters: Derivative
     """dgamma and dbeta, one row each."""
@@ -62,14 +67,16 @@ def measure(
     call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
     require_finite(call)
     with np.errstate(all="ignore"):
-        analytic = _shaped(layer.forward(call).backward(batch.dout), call)
+        made = layer.forward(call).backward(batch.dout)
+        shapes, analytic = tuple(np.shape(g) for g in made), _shaped(made, call)
         numeric = Numeric(layer, call, batch, check, progress, entangled)
         dx, parameters = numeric.dx(), numeric.parameters()
         allowed = allowance(call, batch.dout, batch.x.dtype)
         values = Gradients(dx.value, *parameters.value)
         bars = Gradients(dx.error, parameters.error, parameters.error)
-        doubtful = disagreements(numeric.wide, numeric.dout, numeric.out(), values, bars)
-    return Measured(call, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
+        out = numeric.out()
+        doubtful = disagreements(numeric.wide, numeric.dout, out, values, bars)
+    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
 
 
 def _shaped(made: Gradients, call: Call) -> Gradients:

@@ -1,23 +1,27 @@
-"""Which mistake a wrong gradient is: least squares on what it could be made of.
+"""Which mistake a wrong dx is: least squares on what it could be made of.
 
-dx is the sum of three paths by which x reaches out (batchnorm.py), so the user's dx[:, j] is fitted on
-those three, column by column.  (1, 1, 1) is right; what the coefficients are instead, and how they
-change from column to column, names the mistake.  dgamma and dbeta are compared with what they are
-commonly mistaken for.
+dx is the sum of three paths by which x reaches out (batchnorm.py), so the user's dx[:, j] is fitted on those three,
+column by column, each coefficient with its uncertainty.  (1, 1, 1) is right, and in test mode (1, 0, 0).  What
+the coefficients are instead, and how they change from column to column, names the mistake: a factor of 0 is a path
+lost, 1 / gamma a gamma forgotten, another root an eps that is not the forward's.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.batchnorm import Gradients, centre
+from bncheck.findings.own import Own
 from bncheck.layers.protocol import Call
 
-_CLOSE = 1e-5
+_NAMES = ("direct", "mean", "variance")
+_EPS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+_DIGITS = 1e-7  # of a coefficient, at best
+_FEW = 0.25  # of the entries: more than that are no single ones
 
 
 class Diagnosis(NamedTuple):
@@ -25,107 +29,183 @@ class Diagnosis(NamedTuple):
     evidence: str
 
 
-def read_dx(call: Call, dout: Array, dx: Array, right: Array) -> Diagnosis:
-    """Of a dx that is wrong: in which way."""
-    scale = np.abs(right).max()
-    wrong = np.abs(dx - right) > _CLOSE * scale
-    basis = _paths(call, dout)
-    coefficients, residual = _fit(basis, dx)
-    known = _of_coefficients(call, coefficients) if residual <= _CLOSE else None
-    # Another eps is a factor on each path too, one that changes from column to column.
-    if known is None or known.code in ("BN104", "BN108"):
-        known = _with_other_eps(call, dout, dx) or known
-    if known is not None:
-        return known
-    if wrong.mean() <= 0.25:
-        places = [f"[{i}, {j}]" for i, j in np.argwhere(wrong)[:4]]
-        return Diagnosis("BN109", f"{int(wrong.sum())} of {wrong.size} entries differ, {', '.join(places)} among them")
-    return Diagnosis("BN110", f"the three paths leave {residual:.2g} of it unexplained")
+class Case(NamedTuple):
+    """A dx that is wrong, and what is known of what it should be."""
+
+    call: Call
+    dout: Array
+    dx: Array
+    right: Array
+    """The numerical one."""
+    allowed: Array
+    """(N, D), what an entry may be off by."""
+    own: Own
+    train: bool
 
 
-def read_parameters(call: Call, dout: Array, made: Gradients, right: Gradients) -> dict[str, Diagnosis]:
-    """Of dgamma and dbeta that are wrong: in which way."""
-    found: dict[str, Diagnosis] = {}
-    wrong = [n for n in ("dgamma", "dbeta") if not _same(getattr(made, n), getattr(right, n))]
-    if len(wrong) == 2 and _same(made.dgamma, right.dbeta) and _same(made.dbeta, right.dgamma):
-        return {"dgamma": Diagnosis("BN204", "each is the other to rounding")}
-    x, n = call.x, len(call.x)
-    centred, inv = centre(x, call.settings.eps)
-    mistaken = {
-        "sum(dout * x)": ("BN203", (dout * x).sum(0)),
-        "sum(dout * (x - mean))": ("BN203", (dout * centred).sum(0)),
-        "sum(dout * (x - mean) / var)": ("BN203", (dout * centred * inv**2).sum(0)),
-    }
-    for name in wrong:
-        value, truth = getattr(made, name), getattr(right, name)
-        guesses = {"a mean over the batch": ("BN202", truth / n), **(mistaken if name == "dgamma" else {})}
-        hit = next(((code, said) for said, (code, guess) in guesses.items() if _same(value, guess)), None)
-        off = float(np.abs(value - truth).max())
-        found[name] = Diagnosis(*hit) if hit else Diagnosis("BN205", f"off by up to {off:.3g}")
-        if hit:
-            found[name] = Diagnosis(hit[0], f"{name} is {hit[1]} to rounding")
-    return found
+class Fit(NamedTuple):
+    """dx = sum of coefficients * paths."""
+
+    coefficients: Array
+    """(3, D)"""
+    within: Array
+    """(3, D), their uncertainties; infinite where a path carries nothing."""
+    residual: float
+    """The largest, relative to the size of dx."""
+    explained: bool
+
+    def matches(self, path: int, factor: Array, of: Array | None = None) -> bool:
+        """Whether a coefficient is ``factor`` times ``of`` (1 if None) in every column."""
+        base = np.ones_like(factor) if of is None else of
+        off = np.abs(self.coefficients[path] - factor * base)
+        return bool(np.all(off <= self.within[path] + _DIGITS * np.abs(factor * base)))
 
 
-def _paths(call: Call, dout: Array) -> Array:
-    """(3, N, D): the direct path, that through the mean, that through the variance."""
-    centred, inv = centre(call.x, call.settings.eps)
-    xhat, g = centred * inv, dout * call.gamma
-    ones = np.ones_like(g)
-    return np.stack([inv * g, -inv * g.mean(0) * ones, -inv * xhat * (g * xhat).mean(0)])
+def read(case: Case) -> list[Diagnosis]:
+    """The mistakes that explain it, fewest first thought of; never empty."""
+    fit = _fit(case)
+    if fit.explained:
+        return _named(case, fit)
+    return [_placed(case, fit)]
 
 
-def _fit(basis: Array, dx: Array) -> tuple[Array, float]:
-    """Coefficients (3, D) and the largest residual, relative to the column's own size."""
-    columns, left = [], 0.0
-    for j in range(dx.shape[1]):
-        a = basis[:, :, j].T
+def _fit(case: Case) -> Fit:
+    paths = case.own.paths(case.dout)
+    coefficients, within = np.empty((3, paths.shape[2])), np.empty((3, paths.shape[2]))
+    for j in range(paths.shape[2]):
+        basis, tolerance = paths[:, :, j].T, case.allowed[:, j]
         # A path may carry nothing in a column.
-        size = np.sqrt((a**2).sum(0)) + (~a.any(axis=0))
-        solution, *_ = np.linalg.lstsq(a / size, dx[:, j], rcond=None)
-        columns.append(solution / size)
-        miss = np.abs(a @ columns[-1] - dx[:, j]).max()
-        left = max(left, float(miss / max(np.abs(dx[:, j]).max(), np.abs(a).max())))
-    return np.stack(columns, axis=1), left
+        size = np.sqrt((basis**2).sum(axis=0)) + ~basis.any(axis=0)
+        left, singular, right = np.linalg.svd(basis / size, full_matrices=False)
+        inverse = (right.T / np.maximum(singular, np.finfo(float).eps * singular[0])) @ left.T
+        coefficients[:, j] = inverse @ case.dx[:, j] / size
+        within[:, j] = np.sqrt(inverse**2 @ tolerance**2) / size
+        within[~basis.any(axis=0), j] = np.inf
+    miss = np.abs(case.dx - np.einsum("kd,knd->nd", coefficients, paths))
+    known = np.where(np.isfinite(within), within, 0)
+    allowed = case.allowed + np.einsum("kd,knd->nd", known, np.abs(paths))
+    scale = max(float(np.abs(case.dx).max()), float(np.abs(case.right).max()), np.finfo(float).tiny)
+    return Fit(coefficients, within, float(miss.max()) / scale, bool(np.all(miss <= allowed + 1e-9 * scale)))
 
 
-def _of_coefficients(call: Call, c: Array) -> Diagnosis:
-    direct, mean, variance = np.median(c, axis=1)
-    said = f"dx = {direct:.3f} direct + {mean:.3f} mean + {variance:.3f} variance"
-    for code, expected in {"BN101": (1, 1, 0), "BN102": (1, 0, 1), "BN103": (1, 0, 0)}.items():
-        if _same(c, np.array(expected)[:, None] * np.ones_like(c)):
-            return Diagnosis(code, said)
-    if _same(c[1], c[0]) and _same(c[2], c[0]):
-        return _of_factor(call, c[0], said)
-    if _same(c, -np.abs(c)) or np.any(np.median(c, axis=1) < -_CLOSE):
-        return Diagnosis("BN107", said)
-    return Diagnosis("BN104", said)
+def _named(case: Case, fit: Fit) -> list[Diagnosis]:
+    said = _sentence(fit)
+    factors = _factors(case)
+    names = _whole(fit, factors)
+    if names is None:
+        shared = next((n for n, f in factors.items() if fit.matches(0, f)), None)
+        base = factors[shared] if shared else fit.coefficients[0]
+        found = [_of_common(shared or "a factor of its own", said)] if shared != "1" else []
+        rest = {k: _ratio(case, fit, k, base, factors) for k in (1, 2)}
+        return found + _of_paths(rest, said) if found or any(n != "1" for n in rest.values()) else [_placed(case, fit)]
+    return names
 
 
-def _of_factor(call: Call, factor: Array, said: str) -> Diagnosis:
-    """All three paths share a factor in each column."""
-    if _same(factor, 1 / call.gamma):
-        return Diagnosis("BN105", f"{said}: the factor is 1 / gamma in every column")
-    if _same(factor, -np.ones_like(factor)):
-        return Diagnosis("BN107", f"{said}: the factor is -1")
-    return Diagnosis("BN108", f"{said}, a common factor of {factor.min():.4g} to {factor.max():.4g}")
-
-
-def _with_other_eps(call: Call, dout: Array, dx: Array) -> Diagnosis | None:
-    """The three paths with another eps than the forward's, or with eps outside the root."""
-    var = ((call.x - call.x.mean(0)) ** 2).mean(0)
-    e = call.settings.eps
-    centred, g = call.x - call.x.mean(0), dout * call.gamma
-    ways = {"sqrt(var)": var**0.5, "sqrt(var) + eps": var**0.5 + e, "sqrt(var + 2 eps)": (var + 2 * e) ** 0.5}
-    ways |= {f"sqrt(var + {k:g})": (var + k) ** 0.5 for k in (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)}
-    for said, root in ways.items():
-        for direct, mean, outer, inner in itertools.product((1 / root, (var + e) ** -0.5), repeat=4):
-            guess = direct * g - mean * g.mean(0) - outer * centred * inner**2 * (g * centred).mean(0)
-            if _same(dx, guess):
-                return Diagnosis("BN106", f"dx is right with {said} in place of sqrt(var + eps)")
+def _whole(fit: Fit, factors: dict[str, Array]) -> list[Diagnosis] | None:
+    """Another eps, which enters the paths up to three times over."""
+    for name, f in factors.items():
+        if not name.startswith("sqrt"):
+            continue
+        for powers in itertools.product((0, 1), (0, 1), (0, 1, 2, 3)):
+            if any(powers) and all(fit.matches(k, f**power) for k, power in enumerate(powers)):
+                # Where eps cannot be seen every power fits; the paths say more of such a case.
+                if all(fit.matches(k, np.ones_like(f)) for k in range(3)):
+                    return None
+                return [Diagnosis("BN106", f"{_sentence(fit)}: {name} stands in place of the forward's root")]
     return None
 
 
-def _same(a: Array, b: Array) -> bool:
-    scale = np.maximum(np.abs(b), np.abs(b).max() * 1e-3)
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= _CLOSE * scale))
+def _factors(case: Case) -> dict[str, Array]:
+    """What a path can be multiplied by, column by column."""
+    n, own = len(case.dx), case.own
+    one, root = np.ones_like(own.inv), 1 / own.inv
+    with np.errstate(all="ignore"):
+        numbers = {"1": 1.0, "0": 0.0, "-1": -1.0, "2": 2.0, "1/2": 0.5, "-2": -2.0, "-1/2": -0.5}
+        numbers |= {"N/(N-1)": n / max(n - 1, 1), "(N-1)/N": (n - 1) / n, "N": float(n), "1/N": 1 / n}
+        found = {name: number * one for name, number in numbers.items()}
+        found |= {"1 / gamma": 1 / case.call.gamma, "gamma": case.call.gamma, "the root": root, "1 / root": own.inv}
+        found |= {"var + eps": root**2, "1 / (var + eps)": own.inv**2}
+        var = _variance(case)
+        ways = {"sqrt(var)": var**0.5, "sqrt(var) + eps": var**0.5 + case.call.settings.eps}
+        ways |= {"sqrt(var + 2 eps)": (var + 2 * case.call.settings.eps) ** 0.5}
+        ways |= {"sqrt(var + eps)": (var + case.call.settings.eps) ** 0.5}
+        ways |= {f"sqrt(var + {k:g})": (var + k) ** 0.5 for k in _EPS}
+        return found | {name: root / way for name, way in ways.items()}
+
+
+def _variance(case: Case) -> Array:
+    running = case.call.running
+    if not case.train and running is not None:
+        return running.var
+    return np.asarray(((case.call.x - case.call.x.mean(axis=0)) ** 2).mean(axis=0))
+
+
+def _ratio(case: Case, fit: Fit, path: int, base: Array, factors: dict[str, Array]) -> str:
+    """What a path is beside the direct one; empty where it is nothing known."""
+    expected = "1" if case.train else "0"
+    if fit.matches(path, factors[expected], base):
+        return "1"
+    found = next((name for name, f in factors.items() if fit.matches(path, f, base)), "")
+    return {"1": "one too many"}.get(found, found) if not case.train else found
+
+
+def _of_common(name: str, said: str) -> Diagnosis:
+    if name in ("1 / gamma", "gamma"):
+        return Diagnosis("BN105", f"{said}: a factor of {name} in every column")
+    if name.startswith("-"):
+        return Diagnosis("BN107", f"{said}: a factor of {name}")
+    return Diagnosis("BN108", f"{said}: {name} is a factor of all")
+
+
+def _of_paths(rest: dict[int, str], said: str) -> list[Diagnosis]:
+    if rest[1] == rest[2] == "0":
+        return [Diagnosis("BN103", said)]
+    found = []
+    for path, name in rest.items():
+        if name == "1":
+            continue
+        code = {"0": ("", "BN102", "BN101")[path], "1 / gamma": "BN105", "gamma": "BN105"}.get(name, "BN104")
+        code = "BN107" if name.startswith("-") else code
+        factor = f": {_NAMES[path]} has a factor of {name}" if name not in ("0", "") else ""
+        found.append(Diagnosis(code, said + factor))
+    return found[:1] if len({d.code for d in found}) == 1 else found
+
+
+def _sentence(fit: Fit) -> str:
+    middle = np.median(fit.coefficients, axis=1)
+    sure = [bool(np.any(np.isfinite(w))) for w in fit.within]
+    terms = [f"{c:.3f} {name}" for c, name, known in zip(middle, _NAMES, sure, strict=True) if known]
+    return f"dx = {' + '.join(terms)}, which explains it to {fit.residual:.1g}"
+
+
+def _placed(case: Case, fit: Fit) -> Diagnosis:
+    """Where it is wrong, if what it is instead is not known."""
+    wrong = np.abs(case.dx - case.right) > case.allowed
+    if pattern := next(_patterns(case), None):
+        return Diagnosis("BN110", pattern)
+    rows, columns = wrong.any(axis=1), wrong.any(axis=0)
+    whole = wrong[np.ix_(rows, columns)].all()
+    if whole and rows.sum() <= max(1, _FEW * len(rows)):
+        return Diagnosis("BN109", f"row{_list(rows)}, of {len(rows)}, and no other")
+    if whole and columns.sum() <= max(1, _FEW * len(columns)) and len(columns) > 1:
+        return Diagnosis("BN109", f"column{_list(columns)}, of {len(columns)}, and no other")
+    if wrong.mean() <= _FEW:
+        places = [f"[{i}, {j}]" for i, j in np.argwhere(wrong)[:4]]
+        return Diagnosis("BN109", f"{int(wrong.sum())} of {wrong.size} entries differ, {', '.join(places)} among them")
+    return Diagnosis("BN110", f"the three paths leave {fit.residual:.2g} of it unexplained")
+
+
+def _patterns(case: Case) -> Iterator[str]:
+    g, own = case.dout * case.own.gamma, case.own
+    n = len(g)
+    diagonal = own.inv * g * (1 - 1 / n) - own.bend * own.centred**2 * g / n
+    same = 1e-6 * np.abs(case.dx).max()
+    if np.all(np.abs(case.dx - diagonal) <= case.allowed + same):
+        yield "dx_i is dout_i * d out_i / d x_i: the diagonal of the Jacobian only, and every out depends on every x"
+    if n > 1 and np.ptp(case.dx, axis=0).max() <= same and np.ptp(case.right, axis=0).max() > same:
+        yield "dx is the same in every row: it was summed or averaged over the batch"
+
+
+def _list(mask: Array) -> str:
+    places = np.flatnonzero(mask)
+    return f"{'s' if len(places) > 1 else ''} {', '.join(map(str, places[:4]))}{', ...' if len(places) > 4 else ''}"
