@@ -1,0 +1,87 @@
+"""One mistake, one finding: what follows from another finding is no second one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients, backward
+from bncheck.checks.probes import Subject
+from bncheck.layers.protocol import Call
+from bncheck.report import Finding
+from bncheck.rounding import allowance
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
+
+_FOLLOWS = {
+    "BN305": {"BN205"},
+    "BN306": {"BN007", "BN412"},  # running averages over the same axes
+    "BN005": {"BN007", "BN109", "BN110", "BN205", "BN412"},
+    "BN502": {"BN003"},
+}
+_OF_SHAPE = {"BN002", "BN201"}
+_NOT_TO_BE_READ = {"BN003", "BN110", "BN205"}
+_VAGUE = {"BN110", "BN205"}
+_FITS = 1e-9
+
+
+def folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Symptoms under their cause, and each finding once."""
+    shapes = {f.quantity for f in findings if f.code in _OF_SHAPE}
+    codes = {f.code for f in findings}
+    symptoms = set().union(*(_FOLLOWS.get(code, set()) for code in codes))
+    kept: dict[tuple[str, str], Finding] = {}
+    for finding in findings:
+        unread = finding.quantity in shapes and finding.code in _NOT_TO_BE_READ
+        if not unread and finding.code not in symptoms:
+            kept.setdefault((finding.code, finding.quantity), finding)
+    return tuple(kept.values())
+
+
+def clearest(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Of what several batches found in one gradient: the batch that shows more than "like nothing known" speaks."""
+    best: dict[str, list[Finding]] = {}
+    for finding in findings:
+        held = best.setdefault(finding.quantity, [finding])
+        if finding.code not in {f.code for f in held}:
+            held.append(finding)
+    chosen = {name: [f for f in held if f.code not in _VAGUE] or held for name, held in best.items()}
+    return tuple(f for held in chosen.values() for f in held[:1])
+
+
+def as_taught(subject: Subject, settings: LayerSettings) -> set[str]:
+    """The gradients that are the textbook's, so that only the forward pass is to blame for their being wrong.
+
+    Either those of the definition, or the formula with whatever the forward pass divides by in place of its root.
+    """
+    batch = subject.probe(13)
+    call = subject.call(batch, Mode.TRAIN)._replace(settings=settings)
+    made = subject.layer.forward(call)
+    out = np.array(made.out)
+    gradients = made.backward(batch.dout)
+    allowed = allowance(call, batch.dout, subject.dtype).rounding
+    right = [backward(batch.dout, call.x, call.gamma, settings.eps)]
+    if (inv := _divides_by(call, out)) is not None:
+        right.append(_formula(call, batch.dout, inv))
+    return {
+        name
+        for name, value, *truths, limit in zip(Gradients._fields, gradients, *right, allowed, strict=True)
+        if any(np.shape(value) == t.shape and np.all(np.abs(value - t) <= limit + _FITS * np.abs(t)) for t in truths)
+    }
+
+
+def _divides_by(call: Call, out: Array) -> Array | None:
+    """(D,), the factor of x - mean in out / gamma; None where out is no multiple of it."""
+    if out.shape != call.x.shape:
+        return None
+    centred = call.x - call.x.mean(axis=0)
+    scaled = (out - call.beta) / call.gamma
+    inv = np.einsum("nd,nd->d", centred, scaled) / np.einsum("nd,nd->d", centred, centred)
+    fits = np.abs(scaled - centred * inv) <= _FITS * np.abs(scaled).max(axis=0)
+    return inv if fits.all() else None
+
+
+def _formula(call: Call, dout: Array, inv: Array) -> Gradients:
+    xhat, g = (call.x - call.x.mean(axis=0)) * inv, dout * call.gamma
+    dx = inv * (g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0))
+    return Gradients(dx, (dout * xhat).sum(axis=0), dout.sum(axis=0))
