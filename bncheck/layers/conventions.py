@@ -33,7 +33,11 @@ PREPARATIONS: Final = _table(
     "initializeparams initializeweights setup compile"
 )
 STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
+WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
+"""What a network is given a list for, one width for each of its layers."""
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
+CACHES: Final = frozenset(_table("cache caches cached ctx ctxt context saved"))
+"""Words of an attribute that keeps what the backward pass needs."""
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
 _TABLES: Final[dict[str, str]] = {
@@ -63,7 +67,8 @@ _TABLES: Final[dict[str, str]] = {
     "mode": "mode phase",
     "lr": "lr learningrate eta stepsize",
     "optimizer": "optimizer optim opt updater solver optimiser",
-    "cache": "cache ctx context caches",
+    "cache": "cache ctx ctxt context caches saved",
+    "index": "index idx i layeridx layerindex layerid layernum layernumber layerno layeri lidx li ilayer",
     "x": "x input inputs data inp z a features batch images",
 }
 _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank, name in enumerate(names.split())}
@@ -160,7 +165,8 @@ def meaning(path: Path) -> Meaning | None:
     steps = [step for _, step in path]
     leaf, owner = steps[-1], str(steps[-2]) if len(steps) > 1 else ""
     if isinstance(leaf, int):
-        return _by_position(leaf, owner)
+        # The first of a list with one entry for each layer.
+        return _by_position(leaf, owner) or (meaning(path[:-1]) if len(path) > 1 and not leaf else None)
     if owner and flat(leaf) in GRADIENTS and flat(owner) not in _PARAMETER_HOLDERS:
         return _gradient_in(owner if not owner.isdigit() else _listed(steps))
     if owner and flat(leaf) in VALUES:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
-from bncheck.layers.conventions import INPUT_GRADIENTS, flat, returned_roles
+from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, returned_roles, words
 
 
 def prepare_backward(plan: Plan, instance: Any) -> Recorder:
@@ -73,6 +73,17 @@ class Collected:
 def attribute(instance: Any, names: tuple[str, ...]) -> Any:
     held = {flat(name): value for name, value in attributes(instance).items()}
     return next((held[name] for name in names if isinstance(held.get(name), np.ndarray)), None)
+
+
+def kept_cache(before: dict[str, Any], instance: Any) -> tuple[Any, ...]:
+    """What a forward pass that returns no cache left in an attribute: named so, or the only new tuple or dict."""
+    after = {name: value for name, value in attributes(instance).items() if value is not None}
+    named = [name for name in after if CACHES & set(words(name))]
+    new = [name for name, value in after.items() if value is not before.get(name)]
+    packed = [name for name in new if isinstance(after[name], (tuple, dict))]
+    # A dict that was there before may have been filled.
+    chosen = [name for name in new if name in named] or named or (packed if len(packed) == 1 else [])
+    return tuple(after[name] for name in chosen[:1])
 
 
 def _flatten(result: Any) -> list[Any]:

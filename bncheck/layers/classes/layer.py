@@ -10,8 +10,8 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.classes.gradients import Collected, attribute, prepare_backward
-from bncheck.layers.classes.instances import NOWHERE, Slot, clone, is_number_of, leaves, put
+from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
+from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
 from bncheck.layers.conventions import OUTPUTS
@@ -74,7 +74,7 @@ class ClassPass:
         given = to_layer(dout, plan.recipe.layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
-        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps}
+        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
         with quiet(), guarded(f"{plan.name}.{plan.backward}"):
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
@@ -103,10 +103,13 @@ class ClassLayer:
         if state is None and call.running is None:
             _cast_statistics(plan, instance, call.x.dtype)
         values = _set(plan, instance, call)
+        before = attributes(instance)
         result = _run(plan, instance, values, settings.mode)
         first, *rest = result if isinstance(result, tuple) and result else (result,)
         out = from_layer(_output(plan, instance, first), plan.recipe.layout, call.x.shape)
-        made = ClassPass(plan, call, instance, values["x"], out, tuple(rest))
+        asked = plan.backward_arguments.has("cache") or plan.backward_arguments.has("rest0")
+        cache = tuple(rest) or (kept_cache(before, instance) if asked else ())
+        made = ClassPass(plan, call, instance, values["x"], out, cache)
         made.note_writes(("x", to_layer(call.x, plan.recipe.layout), values["x"]), *_passed(plan, call, values))
         return made
 
@@ -128,7 +131,8 @@ class ClassLayer:
 def _warmed(plan: Plan, instance: Any, d: int, settings: LayerSettings) -> Any:
     """After a first pass that leaves the statistics where they start: in test mode, or keeping all of them."""
     x = np.linspace(-1.0, 1.0, 8 * d).reshape(8, d) ** 3
-    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": 0.0 if plan.takes_share else 1.0}
+    kept = 0.0 if plan.takes_share else 1.0
+    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": kept, "index": 0}
     if plan.switch.kind != "none":
         trial = clone(instance, {})
         try:
@@ -161,7 +165,7 @@ def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
         if role in slots:
             _put(instance, slots[role], number)
     given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
-    return given | numbers
+    return given | numbers | {"index": 0}
 
 
 def _start(slot: Slot, instance: Any, values: Array) -> None:

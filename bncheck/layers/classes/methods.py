@@ -230,8 +230,8 @@ class Arguments(NamedTuple):
         return any(role == other for _, other in self.roles)
 
 
-_OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps")
-_OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr")
+_OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps", "index")
+_OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr", "index")
 
 
 def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Arguments:

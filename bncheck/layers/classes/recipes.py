@@ -148,6 +148,8 @@ class Recipe:
             given = raw.eps if role == "eps" else raw.momentum
             usual = _USUAL[role] if needed else _SKIP
             return usual if given is None else given
+        if needed and self.form == 1 and flat(parameter.name) in names.WIDTHS:
+            return [d] * 3
         if role == "size" and (needed or (self.sized and isinstance(parameter.default, (int, type(None))))):
             return (d,) if needed and self.form == 2 and not self.text.functions else d
         return self._needed(parameter.name, role, d) if needed else _SKIP
@@ -162,6 +164,7 @@ class Recipe:
             "var": np.ones(shape),
             "optimizer": Recorder(),
             "lr": 0.01,
+            "index": 0,
             "flag": True,
             "inverted": False,
             "mode": "train",
