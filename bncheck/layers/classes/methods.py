@@ -27,6 +27,16 @@ class ClassText:
     def word(self, choices: Iterable[str], default: str) -> str:
         return next((word for word in choices if word in self.constants), default)
 
+    def setters(self, attribute: str) -> list[str]:
+        """The methods that assign an attribute."""
+        return [
+            name
+            for name, function in self.functions.items()
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_self(node.value)
+            if node.attr == attribute
+        ]
+
     def returned(self, method: str) -> list[str] | None:
         """The names in the last return of several values; "" for what has none."""
         function = self.functions.get(method)

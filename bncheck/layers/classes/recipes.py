@@ -118,6 +118,11 @@ class Recipe:
     def takes(self, role: str) -> bool:
         return any(_role(p.name) == role for p in parameters(self.kind))
 
+    def guessed(self) -> list[str]:
+        """The arguments of the constructor whose names say nothing."""
+        needed = [p.name for p in parameters(self.kind) if required(p) and not _role(p.name)]
+        return [name for name in needed if flat(name) not in names.WIDTHS and not set(words(name)) & _OF_A_WINDOW]
+
     def default(self, role: str) -> Any:
         found = [p.default for p in parameters(self.kind) if _role(p.name) == role and not required(p)]
         return found[0] if found else None
