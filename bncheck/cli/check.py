@@ -16,6 +16,7 @@ from bncheck.cli.options import (
 )
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
 
 
@@ -28,6 +29,7 @@ from bncheck.cli.speech import say
     "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; the layer runs in a child process."
 )
 @evidence_options
+@reproduce_option
 @output_options(render.CHECK_FORMATS)
 def check(
     layer_name: str,
@@ -37,6 +39,7 @@ def check(
     out: OutputOptions,
     isolate: bool,
     timeout: float | None,
+    reproduce: str | None,
 ) -> Exit:
     """Check LAYER: contract, forward, running statistics, test mode, gradients, stability.
 
@@ -71,4 +74,6 @@ def check(
         with ProgressBar("forward passes", out.quiet) as progress:
             reports.append(check_layer(each, batch, settings, asked, progress))
     emit(*reports, out=out)
+    if reproduce is not None:
+        write_reproduction(reproduce, layer_name, zip(resolved.layers, reports, strict=True), out.quiet)
     return Exit.of_all(reports)

@@ -18,7 +18,7 @@ from bncheck.layers.functions.binding import Binding, Values
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Spelled, Traits
 from bncheck.vocabulary import Mode
 
 
@@ -92,6 +92,8 @@ class FunctionPass:
     values: Values
     passed: Values
     items: by.Items
+    result: Any = None
+    """As the function returned it."""
     dout: tuple[Array, Array] | None = None
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of dx, dgamma and dbeta, as the last backward pass returned them."""
@@ -222,7 +224,7 @@ class FunctionLayer:
             assert function is not None
             self.source.restart(self.pair.forward_name, self.pair.forward)
             result = function(*args, **named)
-        made = FunctionPass(self, call, values, passed, self._items(result))
+        made = FunctionPass(self, call, values, passed, self._items(result), result)
         _ = made.out
         return made
 
@@ -283,3 +285,8 @@ class FunctionLayer:
         made.shapes = tuple(np.shape(one) for one in found)
         d = made.call.x.shape[1]
         return Gradients(self.rows(found[0], made.call.x.shape), vector(found[1], d), vector(found[2], d))
+
+    def spelled(self, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+        from bncheck.layers.functions.spelling import spell
+
+        return spell(self, calls, dout)

@@ -1,0 +1,149 @@
+"""The smallest batch that still shows a finding: small integers if they suffice, a variance near eps if it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.batchnorm import Gradients
+from bncheck.checks import forward
+from bncheck.checks.probes import Subject
+from bncheck.checks.showing import Shown, Trial, argument_kept, averages, definition, differences, moves, rests
+from bncheck.errors import LayerRaised, Unspelled
+from bncheck.layers.protocol import Call, Layer, Spelled
+from bncheck.batchnorm import Statistics
+from bncheck.report import Finding, Report, Reproduction
+from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode, Severity
+
+_X = ((1, 5, 3, 0, 2, 7, 4, 6, 9, 8, 2, 5), (4, 2, 9, 3, 0, 1, 7, 5, 6, 2, 8, 1), (0, 6, 2, 5, 1, 3, 8, 4, 7, 9, 1, 2))
+_DOUT = (2, 1, -1, 3, 0, -2, 1, 4, -3, 2, 1, -1)
+_ROWS = (2, 3, 4, 5, 6, 8, 12)
+_COLUMNS = (1, 2, 3)
+_CLEAR = 100
+"""A mistake is this many times what the file tolerates."""
+Look = Callable[[Layer, Trial], Shown | None]
+
+
+def errors(report: Report) -> list[Finding]:
+    return [finding for finding in report.findings if finding.severity is Severity.ERROR]
+
+
+def reproduce(layer: Layer, report: Report, finding: Finding) -> Reproduction:
+    """Raises Unspelled, which says why, where no small batch shows it or the layer cannot be written down."""
+    spell: Callable[[tuple[Call, ...], Array | None], Spelled] | None = getattr(layer, "spelled", None)
+    if spell is None:
+        raise Unspelled("layers of PyTorch and JAX are not written down")
+    looks = list(_looks(finding, report))
+    if not looks:
+        raise Unspelled("it is no wrong number that a small batch could show")
+    said = "no batch of up to 12 by 3 shows it beyond rounding"
+    for trial, (mode, look) in product(_trials(layer, report), looks):
+        try:
+            one = trial.in_mode(mode)
+            shown = look(layer, one)
+            if shown is not None and shown.off > _CLEAR * shown.tolerance:
+                return _written(layer, finding, one, shown, spell(one.calls, one.dout if shown.backward else None))
+        except (LayerRaised, Unspelled) as refused:
+            said = str(refused)
+    raise Unspelled(said)
+
+
+def _written(layer: Layer, finding: Finding, trial: Trial, shown: Shown, spelled: Spelled) -> Reproduction:
+    call = trial.calls[-1]
+    known = {**spelled.results, **spelled.arrays}
+    missing = [name for name in shown.needs if name not in known]
+    missing += [shown.quantity] if shown.quantity not in (spelled.arrays if shown.wanted == "copy" else spelled.results) else []
+    if missing:
+        raise Unspelled(f"where it leaves {' and '.join(missing)} cannot be told")
+    return Reproduction(
+        finding=finding,
+        implementation=layer.name,
+        wanted=shown.wanted,
+        quantity=shown.quantity,
+        lines=spelled.lines,
+        results=spelled.results,
+        arrays=spelled.arrays,
+        channels=spelled.channels,
+        eps=call.settings.eps,
+        kept=shown.kept,
+        unbiased=shown.unbiased,
+        test=call.settings.mode is Mode.TEST,
+        step=shown.step,
+        tolerance=shown.tolerance,
+        n=call.x.shape[0],
+        d=call.x.shape[1],
+    )
+
+
+# ---- what to look at ----
+
+
+def _looks(finding: Finding, report: Report) -> Iterator[tuple[Mode, Look]]:
+    """What may show a finding, each in its mode; none where it is no wrong number."""
+    code, quantity = finding.code, finding.quantity
+    if quantity in Gradients._fields and (code[:3] in ("BN1", "BN2") or code in ("BN002", "BN003")):
+        yield Mode(report.mode), lambda layer, trial: differences(layer, trial, quantity)
+    elif code == "BN004":
+        for mode in Mode:
+            yield mode, lambda layer, trial: argument_kept(layer, trial, quantity)
+    elif code == "BN402":
+        for name in ("running_mean", "running_var"):
+            yield Mode.TEST, lambda layer, trial, name=name: rests(layer, trial, name)
+    elif code == "BN408":
+        yield Mode.TRAIN, moves
+    elif quantity in ("out", "test mode") and code not in ("BN005", "BN006", "BN007", "BN411") and code < "BN500":
+        if code < "BN400" and quantity == "out":
+            yield Mode.TRAIN, definition
+        if code > "BN400" or code < "BN100":
+            yield Mode.TEST, definition
+    elif code[:3] == "BN4" or quantity.startswith("running"):
+        for name in ("running_mean", "running_var"):
+            if quantity in (name, "momentum", "running statistics"):
+                yield Mode.TRAIN, lambda layer, trial, name=name: averages(layer, trial, name, code == "BN406")
+
+
+# ---- batches, the plainest first ----
+
+
+def _trials(layer: Layer, report: Report) -> Iterator[Trial]:
+    settings = LayerSettings(eps=report.settings["eps"], momentum=report.settings["momentum"])
+    if not layer.traits.takes_eps:
+        settings = _with_its_own_eps(layer, settings)
+    near = float(f"{np.sqrt(settings.eps or 1e-5):.0e}")
+    kinds = [(settings, 1.0), (settings, near)]
+    if layer.traits.takes_eps:
+        kinds.insert(1, (replace(settings, eps=1.0), 1.0))
+    columns = _COLUMNS if layer.traits.packs else (report.batch.d,)
+    histories = (False, True) if layer.traits.starts_anywhere else (True,)
+    for (chosen, scale), trained, d, n in product(kinds, histories, columns, _ROWS):
+        yield _trial(layer, chosen, scale, trained, d, n)
+
+
+def _trial(layer: Layer, settings: LayerSettings, scale: float, trained: bool, d: int, n: int) -> Trial:
+    """``trained``: after a pass in training on another batch."""
+    x = np.array([[float(f"{scale * _X[j % 3][i]:.6g}") for j in range(d)] for i in range(n)])
+    dout = np.array([[float(_DOUT[(i + 5 * j) % len(_DOUT)]) for j in range(d)] for i in range(n)])
+    places = np.arange(d)
+    gamma, beta = 2.0 + places % 2, 1.0 - places % 2
+    start = Statistics(scale * (2.0 + places % 2), scale**2 * (9.0 - 5 * (places % 2)))
+    rounded = Statistics(*(np.array([float(f"{v:.6g}") for v in each]) for each in start))
+    keeps = layer.traits.keeps_statistics and layer.traits.starts_anywhere
+    call = Call(x, gamma, beta, rounded if keeps else None, settings)
+    earlier = call._replace(x=np.array([[float(f"{v:.6g}") for v in row] for row in 2 * x[::-1] + scale]))
+    last = call._replace(running=None) if trained else call
+    return Trial((earlier, last) if trained else (call,), dout)
+
+
+def _with_its_own_eps(layer: Layer, settings: LayerSettings) -> LayerSettings:
+    from bncheck.batch import generate
+
+    try:
+        subject = Subject(layer, generate(), settings, np.dtype(np.float64))
+        return forward.settle(subject)[0].settings
+    except LayerRaised:
+        return settings
