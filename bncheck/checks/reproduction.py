@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.batchnorm import Gradients
+from bncheck.batchnorm import Gradients, Statistics
 from bncheck.checks import forward
 from bncheck.checks.probes import Subject
 from bncheck.checks.showing import Shown, Trial, argument_kept, averages, definition, differences, moves, rests
 from bncheck.errors import LayerRaised, Unspelled
 from bncheck.layers.protocol import Call, Layer, Spelled
-from bncheck.batchnorm import Statistics
 from bncheck.report import Finding, Report, Reproduction
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode, Severity
@@ -26,6 +27,8 @@ _ROWS = (2, 3, 4, 5, 6, 8, 12)
 _COLUMNS = (1, 2, 3)
 _CLEAR = 100
 """A mistake is this many times what the file tolerates."""
+_RUNNING = ("running_mean", "running_var")
+_NO_NUMBERS = {"BN005", "BN006", "BN007", "BN411", "BN501", "BN502", "BN503"}
 Look = Callable[[Layer, Trial], Shown | None]
 
 
@@ -38,26 +41,26 @@ def reproduce(layer: Layer, report: Report, finding: Finding) -> Reproduction:
     spell: Callable[[tuple[Call, ...], Array | None], Spelled] | None = getattr(layer, "spelled", None)
     if spell is None:
         raise Unspelled("layers of PyTorch and JAX are not written down")
-    looks = list(_looks(finding, report))
-    if not looks:
+    views = _views(finding, report)
+    if not views:
         raise Unspelled("it is no wrong number that a small batch could show")
-    said = "no batch of up to 12 by 3 shows it beyond rounding"
-    for trial, (mode, look) in product(_trials(layer, report), looks):
+    said = ""
+    for trial, (mode, look, started) in product(_trials(layer, report), views):
         try:
-            one = trial.in_mode(mode)
+            one = trial.in_mode(mode, started)
             shown = look(layer, one)
             if shown is not None and shown.off > _CLEAR * shown.tolerance:
                 return _written(layer, finding, one, shown, spell(one.calls, one.dout if shown.backward else None))
         except (LayerRaised, Unspelled) as refused:
-            said = str(refused)
-    raise Unspelled(said)
+            said = said or str(refused)
+    raise Unspelled(said or f"no batch of up to {_ROWS[-1]} by {_COLUMNS[-1]} shows it beyond rounding")
 
 
 def _written(layer: Layer, finding: Finding, trial: Trial, shown: Shown, spelled: Spelled) -> Reproduction:
     call = trial.calls[-1]
-    known = {**spelled.results, **spelled.arrays}
-    missing = [name for name in shown.needs if name not in known]
-    missing += [shown.quantity] if shown.quantity not in (spelled.arrays if shown.wanted == "copy" else spelled.results) else []
+    told = spelled.arrays if shown.wanted == "copy" else spelled.results
+    missing = [name for name in shown.needs if name not in spelled.results | spelled.arrays]
+    missing += [] if shown.quantity in told else [shown.quantity]
     if missing:
         raise Unspelled(f"where it leaves {' and '.join(missing)} cannot be told")
     return Reproduction(
@@ -83,28 +86,36 @@ def _written(layer: Layer, finding: Finding, trial: Trial, shown: Shown, spelled
 # ---- what to look at ----
 
 
-def _looks(finding: Finding, report: Report) -> Iterator[tuple[Mode, Look]]:
-    """What may show a finding, each in its mode; none where it is no wrong number."""
-    code, quantity = finding.code, finding.quantity
-    if quantity in Gradients._fields and (code[:3] in ("BN1", "BN2") or code in ("BN002", "BN003")):
-        yield Mode(report.mode), lambda layer, trial: differences(layer, trial, quantity)
-    elif code == "BN004":
-        for mode in Mode:
-            yield mode, lambda layer, trial: argument_kept(layer, trial, quantity)
-    elif code == "BN402":
-        for name in ("running_mean", "running_var"):
-            yield Mode.TEST, lambda layer, trial, name=name: rests(layer, trial, name)
-    elif code == "BN408":
-        yield Mode.TRAIN, moves
-    elif quantity in ("out", "test mode") and code not in ("BN005", "BN006", "BN007", "BN411") and code < "BN500":
-        if code < "BN400" and quantity == "out":
-            yield Mode.TRAIN, definition
-        if code > "BN400" or code < "BN100":
-            yield Mode.TEST, definition
-    elif code[:3] == "BN4" or quantity.startswith("running"):
-        for name in ("running_mean", "running_var"):
-            if quantity in (name, "momentum", "running statistics"):
-                yield Mode.TRAIN, lambda layer, trial, name=name: averages(layer, trial, name, code == "BN406")
+class View(NamedTuple):
+    """What may show a finding, and in which mode."""
+
+    mode: Mode
+    look: Look
+    started: bool = True
+    """It takes running statistics to start from."""
+
+
+def _views(finding: Finding, report: Report) -> list[View]:
+    """None where the finding is no wrong number."""
+    code, quantity, mode = finding.code, finding.quantity, Mode(report.mode)
+    if code == "BN004":
+        return [View(each, partial(argument_kept, name=quantity), each is Mode.TEST) for each in Mode]
+    if code == "BN408":
+        return [View(Mode.TRAIN, moves)]
+    if quantity in Gradients._fields:
+        return [View(mode, partial(differences, quantity=quantity), mode is Mode.TEST)]
+    if quantity in ("out", "test mode"):
+        return [] if code in _NO_NUMBERS else [View(each, definition, each is Mode.TEST) for each in _modes(code)]
+    names = [name for name in _RUNNING if quantity in (name, "momentum", "running statistics")]
+    if code == "BN402":
+        return [View(Mode.TEST, partial(rests, name=name)) for name in names]
+    return [View(Mode.TRAIN, partial(averages, name=name, exchanged=code == "BN406")) for name in names]
+
+
+def _modes(code: str) -> list[Mode]:
+    """Those in which out may be wrong."""
+    of_forward, of_test_mode = code.startswith("BN3"), code.startswith("BN4")
+    return [Mode.TRAIN] * (not of_test_mode) + [Mode.TEST] * (not of_forward)
 
 
 # ---- batches, the plainest first ----
@@ -119,8 +130,7 @@ def _trials(layer: Layer, report: Report) -> Iterator[Trial]:
     if layer.traits.takes_eps:
         kinds.insert(1, (replace(settings, eps=1.0), 1.0))
     columns = _COLUMNS if layer.traits.packs else (report.batch.d,)
-    histories = (False, True) if layer.traits.starts_anywhere else (True,)
-    for (chosen, scale), trained, d, n in product(kinds, histories, columns, _ROWS):
+    for (chosen, scale), trained, d, n in product(kinds, (False, True), columns, _ROWS):
         yield _trial(layer, chosen, scale, trained, d, n)
 
 

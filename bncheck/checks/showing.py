@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from bncheck import batchnorm
 from bncheck.arrays import Array
-from bncheck.batchnorm import Gradients, Statistics, batch_statistics
+from bncheck.batchnorm import Statistics, batch_statistics
 from bncheck.layers.protocol import Call, Layer, Pass
 from bncheck.vocabulary import Mode
-from dataclasses import replace
 
 _TOLERATED = 1e-6
 """Of the natural size of what is compared."""
+_RUNNING = ("running_mean", "running_var")
 _STEP = 1e-4
 """Of a column's spread."""
 
@@ -25,9 +26,11 @@ class Trial(NamedTuple):
     calls: tuple[Call, ...]
     dout: Array
 
-    def in_mode(self, mode: Mode) -> Trial:
-        last = self.calls[-1]
-        return self._replace(calls=(*self.calls[:-1], last._replace(settings=replace(last.settings, mode=mode))))
+    def in_mode(self, mode: Mode, started: bool) -> Trial:
+        """``started``: the running statistics matter, and where they can be set they are."""
+        *earlier, last = self.calls
+        last = last._replace(settings=replace(last.settings, mode=mode), running=last.running if started else None)
+        return self._replace(calls=(*earlier, last))
 
 
 class Shown(NamedTuple):
@@ -108,7 +111,7 @@ def _central(layer: Layer, trial: Trial, argument: str, step: float) -> Array:
         moved[place] = step
         above, below = (np.array(layer.forward(call._replace(**{argument: at + s * moved})).out) for s in (1, -1))
         slopes[place] = np.sum(trial.dout * (above - below)) / (2 * step)
-    return slopes
+    return np.asarray(slopes)
 
 
 # ---- out ----
@@ -144,17 +147,17 @@ def argument_kept(layer: Layer, trial: Trial, name: str) -> Shown | None:
 # ---- running statistics ----
 
 
-def averages(layer: Layer, trial: Trial, name: str, reversed_: bool) -> Shown | None:
-    """One training step: kept * old + (1 - kept) * batch; ``reversed_`` says that the shares are the mistake."""
+def averages(layer: Layer, trial: Trial, name: str, exchanged: bool) -> Shown | None:
+    """One training step: kept * old + (1 - kept) * batch; ``exchanged`` says that the shares are the mistake."""
     call, made = trial.calls[-1], run(layer, trial)
     after = made.last.running()
     if after is None or made.before is None or after.mean.shape != made.before.mean.shape:
         return None
-    kept = call.settings.momentum if layer.traits.takes_momentum else _share(made.before, after, call, reversed_)
+    kept = call.settings.momentum if layer.traits.takes_momentum else _share(made.before, after, call, exchanged)
     if kept is None:
         return None
     batch = batch_statistics(call.x)
-    part = ("running_mean", "running_var").index(name)
+    part = _RUNNING.index(name)
     n = len(call.x)
     found = []
     for unbiased in (False, True)[: 1 + part]:
@@ -166,14 +169,14 @@ def averages(layer: Layer, trial: Trial, name: str, reversed_: bool) -> Shown | 
     return nearest and _held(nearest, trial)
 
 
-def _share(before: Statistics, after: Statistics, call: Call, reversed_: bool) -> float | None:
+def _share(before: Statistics, after: Statistics, call: Call, exchanged: bool) -> float | None:
     """What a layer keeps whose momentum is its own, by its mean; the other share where they are exchanged."""
     mean = call.x.mean(axis=0)
     with np.errstate(all="ignore"):
         kept = float(((after.mean - mean) / (before.mean - mean))[0])
     if not np.isfinite(kept) or not 0 <= kept <= 1:
         return None
-    return float(f"{1 - kept if reversed_ else kept:.6g}")
+    return float(f"{1 - kept if exchanged else kept:.6g}")
 
 
 def rests(layer: Layer, trial: Trial, name: str) -> Shown | None:
@@ -182,7 +185,7 @@ def rests(layer: Layer, trial: Trial, name: str) -> Shown | None:
     after = made.last.running()
     if after is None or made.before is None:
         return None
-    part = ("running_mean", "running_var").index(name)
+    part = _RUNNING.index(name)
     shown = _compared("rest", name, after[part], made.before[part], 0.0)
     return shown and _held(shown, trial)
 
@@ -199,5 +202,3 @@ def moves(layer: Layer, trial: Trial) -> Shown | None:
 def _held(shown: Shown | None, trial: Trial) -> Shown | None:
     """What was before is read from the layer, unless it was given."""
     return shown and shown._replace(needs=("running_mean", "running_var") if trial.calls[-1].running else ("old_mean",))
-
-

@@ -12,13 +12,15 @@ from bncheck.arrays import Array
 from bncheck.report import Origin, Reproduction
 
 _WIDTH = 110
+_LONGEST = 116
+"""Of a line within a function, before it is indented."""
 _PLAIN = ("x", "gamma", "beta", "dout", "earlier", "running_mean", "running_var")
 
 
 def render(found: Reproduction, origin: Origin, folder: str) -> str:
     """``folder`` is where the file will stand; the layer's is told from there."""
     code, title = found.finding.code, found.finding.title
-    head = f"Shows {code} in {found.implementation}: {title}.  Written by bncheck {__version__}."
+    head = f"Shows {code}, {title}, in {found.implementation}.  Written by bncheck {__version__}."
     imports, loading = _loading(origin, folder)
     comment = [f"# {line}" for line in textwrap.wrap(head, _WIDTH)]
     parts = ["\n".join([*comment, *imports]), "\n".join(loading), "\n".join(_arrays(found))]
@@ -83,7 +85,18 @@ def _run(found: Reproduction) -> list[str]:
     handed = ", ".join(_handed(found))
     last = [f"    return {handed}"] if handed else []
     head = "def run(x, gamma, beta):" if differences else "def run():"
-    return [head, f'    """{said}"""', *(f"    {line}" for line in found.lines), *last]
+    lines = [short for line in found.lines for short in _broken(line)]
+    return [head, f'    """{said}"""', *(f"    {line}" for line in lines), *last]
+
+
+def _broken(line: str) -> list[str]:
+    """A long call, or a long dict, over several lines."""
+    opening = min((line.index(sign) for sign in "({" if sign in line), default=0)
+    if len(line) <= _LONGEST or not opening or line[-1] not in ")}":
+        return [line]
+    inside, last = line[opening + 1 : -1], line[-1]
+    items = [f"{item}," for item in inside.split(", ")] if last == "}" else [inside]
+    return [line[: opening + 1], *(f"    {item}" for item in items), last]
 
 
 def _handed(found: Reproduction) -> list[str]:
@@ -177,10 +190,8 @@ def _average(found: Reproduction) -> list[str]:
     given = old not in found.results
     was = name if given else old
     expected = f"expected = {_number(found.kept)} * np.ravel({was}) + {_number(1 - found.kept)} * {batch}"
-    call = f"{name} = run()" if not given else "after = run()"
     head = f"def test_{name}_is_a_running_average():"
     lines = [head, expected, "after = run()"] if given else [head, f"{old}, after = run()", expected]
-    del call
     return [*lines, *_equal(found, "the average of what was and of the batch is", "after")]
 
 
@@ -189,7 +200,7 @@ def _rest(found: Reproduction) -> list[str]:
     old = f"old_{name.removeprefix('running_')}"
     head = f"def test_{name}_stays_as_it_was():"
     if old in found.results:
-        return [head, f"expected, after = run()", *_equal(found, "before the pass it was", "after")]
+        return [head, "expected, after = run()", *_equal(found, "before the pass it was", "after")]
     return [head, f"expected = {name}.copy()", "after = run()", *_equal(found, "before the pass it was", "after")]
 
 
@@ -213,7 +224,9 @@ def _shape(found: Reproduction, like: str) -> list[str]:
         return []
     name = found.quantity
     said = _message(found, f"{name} has shape {{np.shape({name})}} where {like} has {{{like}.shape}}")
-    return [f"assert np.size({name}) == {like}.size, (", *said, ")"]
+    # Gradients of parameters come as (D,) or (1, D), and either will do.
+    right = f"np.shape({name}) == x.shape" if like == "x" else f"np.size({name}) == {like}.size"
+    return [f"assert {right}, (", *said, ")"]
 
 
 def _equal(found: Reproduction, says: str, name: str = "") -> list[str]:
@@ -226,9 +239,8 @@ def _equal(found: Reproduction, says: str, name: str = "") -> list[str]:
 def _message(found: Reproduction, what: str) -> list[str]:
     """The finding, the numbers and the mend, one a line."""
     finding = found.finding
-    plain = [f"{finding.code} {finding.title}: ", f". Mend: {finding.hint}"]
-    lines = [f"    {_quoted(plain[0])}", f'    f"{what}"']
-    pieces = textwrap.wrap(plain[1], _WIDTH - 8, drop_whitespace=False)
+    lines = [f"    {_quoted(f'{finding.code} {finding.title}: ')}", f'    f"{what}.  "']
+    pieces = textwrap.wrap(f"Mend: {finding.hint}", _WIDTH - 8, drop_whitespace=False)
     return [*lines, *(f"    {_quoted(piece)}" for piece in pieces)]
 
 

@@ -13,7 +13,7 @@ from bncheck.layers.classes.instances import NOWHERE, Recorder, Slot, attributes
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import Arguments, parameters
 from bncheck.layers.classes.neighbours import Activation, LayerBefore, Regularizer
-from bncheck.layers.classes.plan import RATE, Plan
+from bncheck.layers.classes.plan import RATE
 from bncheck.layers.classes.recipes import CHANNELS_LAST, COLUMNS, to_layer
 from bncheck.layers.protocol import Call, Spelled
 from bncheck.layers.writing_down import Text, call, literal, place_of, places, steps
@@ -62,6 +62,10 @@ class _Speller:
     def _make(self, first: Call) -> None:
         plan, d = self.plan, first.x.shape[1]
         recipe, raw = plan.recipe, plan.raw(first.settings)
+        instance = self.layer._template(d, first.settings)
+        held = (value for _, value in leaves(instance))
+        if any(isinstance(value, _LENT) for value in (*held, *recipe.arguments(d, raw).values())):
+            raise Unspelled("it works with an optimizer, or another object of the network around it")
         self.lines.append(f"layer = {call(f'module.{plan.name}', (), recipe.arguments(d, raw).items())}")
         if recipe.prepared:
             with running(plan, ""):
@@ -69,9 +73,6 @@ class _Speller:
             self.lines += [f"layer.{name} = {literal(value)}" for name, value in recipe.shapes(new, d).items()]
             told = recipe.preparations(new, d, raw)
             self.lines += [call(f"layer.{one.method}", one.given, one.named.items()) for one in told]
-        instance = self.layer._template(d, first.settings)
-        if any(isinstance(value, _LENT) for _, value in leaves(instance)):
-            raise Unspelled("it works with an optimizer, or another object of the network around it")
         if plan.warm:
             self.lines.append(f"layer.{plan.forward}(x)  # makes the parameters")
         for role, value in (("gamma", first.gamma), ("beta", first.beta)):
@@ -83,7 +84,9 @@ class _Speller:
                 self._write(plan.slots[role], f"running_{role}", value, instance)
         for role, number in (("eps", first.settings.eps), ("momentum", plan.momentum(first.settings))):
             paths = plan.slots[role].paths if role in plan.slots else ()
-            self.lines += [f"layer{steps(path)} = {literal(number)}" for path in paths if _differs(instance, path, number)]
+            self.lines += [
+                f"layer{steps(path)} = {literal(number)}" for path in paths if _differs(instance, path, number)
+            ]
 
     def _write(self, slot: Slot, name: str, value: Array, instance: Any) -> None:
         self.arrays[name] = value.reshape(slot.pattern) if slot.pattern is not None else value.copy()
@@ -157,14 +160,18 @@ class _Speller:
         if plan.steps:
             held = {role: plan.slots[role[1:]].paths[0] for role in where if role[1:] in plan.slots}
             where |= {r: f"({r[1:]} - layer{steps(path)}) / {RATE:g}" for r, path in held.items() if where[r] is None}
-        flat = isinstance(result, tuple) and all(f"result[{i}]" in where.values() for i in range(len(result)))
-        if flat or not isinstance(result, tuple | list | dict):
-            order = {text: role for role, text in where.items()}
-            returned = [order.get(f"result[{i}]", "") for i in range(len(result))] if flat else [order.get("result", "")]
-            self.lines.append(f"{', '.join(returned)} = {name}".removeprefix(" = "))
-            where |= {role: role for role in returned if role}
+        self._take(result, name, where)
+
+    def _take(self, result: Any, said: str, where: dict[str, str | None]) -> None:
+        """What the backward pass returns, under the names of the gradients where it is nothing but these."""
+        parts = [f"result[{i}]" for i in range(len(result))] if isinstance(result, tuple) else ["result"]
+        roles = {text: role for role, text in where.items()}
+        known = [roles.get(part, "") for part in parts]
+        if (not all(known) and len(known) > 1) or isinstance(result, list | dict):
+            self.lines.append(f"result = {said}")
         else:
-            self.lines.append(f"result = {name}")
+            self.lines.append(f"{', '.join(known)} = {said}".removeprefix(" = "))
+            where |= {role: role for role in known if role}
         self.results |= where
 
     def _caches(self, made: ClassPass) -> dict[str, Any]:
