@@ -71,7 +71,7 @@ def test_pytorchs_own_layers_pass_with_their_conventions_named(name: str, dtype:
     report = bncheck.check(getattr(torch.nn, name)(6), generate(16, 6, dtype=dtype))
     assert {s.verdict for s in report.sections} == {Verdict.PASS}
     assert [(f.code, f.severity) for f in report.findings] == [("BN407", Severity.NOTE)]
-    assert "PyTorch's momentum, the share taken" in next(s.said for s in report.sections if s.name == "running")
+    assert "momentum is the share taken (PyTorch)" in next(s.said for s in report.sections if s.name == "running")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -323,3 +323,24 @@ def test_an_eps_of_the_layers_own_is_no_mistake(eps: float) -> None:
 def test_an_eps_in_the_wrong_place_is_one(denominator: Callable[[Array], Array], code: str) -> None:
     report = check(with_denominator(denominator))
     assert code in [f.code for f in report.findings if f.quantity == "out"]
+
+
+def running_section(update: Callable[..., Any]) -> str:
+    report = check(RIGHT._replace(update=update).pair())
+    return next(s.said for s in report.sections if s.name == "running")
+
+
+def test_the_averages_are_told_with_what_they_start_from() -> None:
+    assert running_section(RIGHT.update) == (
+        "running mean: 0.9 old + 0.1 mean, from 0; running variance: 0.9 old + 0.1 variance, from 1; "
+        "momentum is the share kept (CS231n, Keras)"
+    )
+
+    class CopiesTheFirst(with_denominator(lambda var: np.sqrt(var + 1e-5))):  # type: ignore[misc]
+        def forward(self, x: Array, training: bool = True) -> Array:
+            if training and not self.running_mean.any():
+                self.running_mean, self.running_var = x.mean(0), x.var(0)
+            return np.asarray(super().forward(x, training))
+
+    report = check(CopiesTheFirst)
+    assert "the first batch copied" in next(s.said for s in report.sections if s.name == "running")
