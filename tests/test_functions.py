@@ -14,7 +14,8 @@ from bncheck import batchnorm
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions.finding import find
-from bncheck.layers.functions.layer import FunctionLayer, image
+from bncheck.layers.functions.layer import FunctionLayer
+from bncheck.layers.functions.layouts import image
 from bncheck.layers.functions.traits import sample
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
