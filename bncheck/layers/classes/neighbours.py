@@ -92,4 +92,4 @@ def stand_in(name: str, d: int, shape: tuple[int, ...], asked: frozenset[str] = 
         return Activation()
     if parts & _REGULARIZERS:
         return Regularizer()
-    return LayerBefore(d, shape) if parts & _LAYERS and not parts & {"name", "type", "kind"} else None
+    return LayerBefore(d, shape) if _LAYERS & set(words(name)[-1:]) else None
