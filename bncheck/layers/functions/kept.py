@@ -108,10 +108,10 @@ def placed(held: Held, home: Home, value: Any) -> Held:
     old = held.get(name)
     if key is None:
         return {**held, name: value}
-    if isinstance(old, Attributes):
-        return {**held, name: old._replace(values={**old.values, key: value})}
     if isinstance(key, int):
         return {**held, name: [value, *(old or [])[1:]]}
+    if isinstance(old, Attributes):
+        return {**held, name: old._replace(values={**old.values, key: value})}
     return {**held, name: {**(old or {}), key: value}}
 
 
