@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
-from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, returned_roles, words
+from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, meaning, returned_roles, words
 
 
 def prepare_backward(plan: Plan, instance: Any) -> Recorder:
@@ -35,6 +35,8 @@ class Collected:
     instance: Any
     old: dict[str, Any]
     log: Recorder
+    grads: dict[str, Any] = field(default_factory=dict)
+    """What the backward was handed to write into."""
 
     def parts(self, result: Any) -> dict[str, Any]:
         """By role: returned, kept in an attribute, handed to an optimizer, or hidden in a step."""
@@ -47,6 +49,8 @@ class Collected:
         return found
 
     def _returned(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], dict):
+            return {"dx": result[0]} | {role: _in_dict(result[1], role) for role in ("dgamma", "dbeta")}
         if isinstance(result, dict):
             return dict(zip(_roles(list(result), len(result)), result.values(), strict=True))
         values = _flatten(result)
@@ -63,6 +67,8 @@ class Collected:
         slots, parameter = self.plan.slots, role[1:]
         if role in slots and (value := slots[role].read(self.instance)) is not None:
             return value
+        if (found := _in_dict(self.grads, role)) is not None:
+            return found
         if self.log.log:
             return self.log.find(parameter, self.old.get(parameter))
         if self.plan.steps and parameter in slots:
@@ -84,6 +90,12 @@ def kept_cache(before: dict[str, Any], instance: Any) -> tuple[Any, ...]:
     # A dict that was there before may have been filled.
     chosen = [name for name in new if name in named] or named or (packed if len(packed) == 1 else [])
     return tuple(after[name] for name in chosen[:1])
+
+
+def _in_dict(grads: dict[str, Any], role: str) -> Any:
+    """The entry gamma or dgamma of a dict of gradients."""
+    known = {key: meaning(((".", "grads"), ("[", str(key)))) for key in grads}
+    return next((grads[key] for key, meant in known.items() if meant and meant.role == role), None)
 
 
 def _flatten(result: Any) -> list[Any]:
