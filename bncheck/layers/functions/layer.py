@@ -113,10 +113,17 @@ class FunctionPass:
             raise NotImplementedByLayer(f"{layer.name}: test mode leaves nothing for a backward pass")
         if not layer.repeats:
             args, named = _fresh((args, named), given)
+        return self.run_backward(args, named)[1]
+
+    def run_backward(self, args: list[Any], named: Values) -> tuple[Any, Any]:
+        """What came back, as it is and with what was written into a dict instead."""
+        layer = self.layer
+        assert layer.pair.backward is not None
         with quiet(), guarded(layer.pair.backward_name):
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
-            return _with_written(layer.pair.backward(*args, **named), dicts)
+            result = layer.pair.backward(*args, **named)
+            return result, _with_written(result, dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], Values]:

@@ -10,6 +10,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.kept import Attributes, Held, Home
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.protocol import Call, Spelled
 from bncheck.layers.writing_down import Text, call, literal, place_of, places
@@ -28,16 +29,28 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
     values = layer._values(calls[0], made.state._replace(dicts={}, running=None))
     arrays = {name: values[role] for role, name in _ARRAYS.items() if values[role] is not None}
     lines, known = _forward(made)
+    kept = {role: _home(home, made.held) for role, home in layer.homes.items()}
+    if calls[0].running is not None:
+        arrays |= {_ARRAYS[role]: layer.layout.parameter(getattr(calls[0].running, role)) for role in kept}
+        lines = [*(f"{text} = {_ARRAYS[role]}.copy()" for role, text in kept.items()), *lines]
     out = layer.find_out(made.items, made.values["x"].shape)
     results = {"out": place_of(out, known)}
     for role in by.START:
-        results[f"running_{role}"] = place_of(made._statistic(role), known)
+        results[f"running_{role}"] = place_of(made._statistic(role), known) or kept.get(role)
     if dout is not None:
         arrays["dout"] = layer.layout.inwards(dout)
-        line, gradients = _backward(made, dout, known)
-        lines, results = [*lines, line], results | gradients
+        back, gradients = _backward(made, dout, known)
+        lines, results = [*lines, *back], results | gradients
     found = {name: text for name, text in results.items() if text is not None}
     return Spelled(tuple(lines), found, arrays, _CHANNELS.get(layer.layout.name, 1))
+
+
+def _home(home: Home, held: Held) -> str:
+    """A global, an entry of one, or an attribute of one."""
+    if home.key is None:
+        return f"module.{home.name}"
+    dotted = isinstance(held.get(home.name), Attributes)
+    return f"module.{home.name}" + (f".{home.key}" if dotted else f"[{literal(home.key)}]")
 
 
 def _forward(made: FunctionPass) -> tuple[list[str], Known]:
@@ -76,22 +89,35 @@ def _targets(made: FunctionPass) -> tuple[str, Known]:
     return ", ".join(names), inside
 
 
-def _backward(made: FunctionPass, dout: Array, known: Known) -> tuple[str, dict[str, str | None]]:
+def _backward(made: FunctionPass, dout: Array, known: Known) -> tuple[list[str], dict[str, str | None]]:
     layer = made.layer
-    result = made.returned(dout)
-    assert made.dout is not None
     given = layer.layout.inwards(dout)
     args, named = layer.plan(made, given)
     known = [("dout", given), *known]
+    # A dict that the gradients are to be written into.
+    empty = [("grads", one) for one in (*args, *named.values()) if isinstance(one, dict) and not one]
+    lines, known = [f"{name} = {{}}" for name, _ in empty[:1]], [*empty[:1], *known]
     function = _reached(layer.pair.backward, layer.pair.backward_name)
-    made_call = call(function, (_known(a, known) for a in args), ((k, _known(v, known)) for k, v in named.items()))
-    items = [item for _, item in layer.results(result)]
+    said = call(function, (_known(a, known) for a in args), ((k, _known(v, known)) for k, v in named.items()))
+    result, gradients = made.run_backward(args, named)
+    items = layer.results(gradients)
     roles = {i: name for name, i in zip(Gradients._fields, layer.order, strict=True) if i is not None}
-    if isinstance(result, tuple | list) and not any(isinstance(one, tuple | list) for one in result):
-        names = [roles.get(i, f"extra{i}") for i in range(len(items))]
-        return f"{', '.join(names)} = {made_call}", {name: name for name in names if name in Gradients._fields}
-    inside = list(places(result, "result"))
-    return f"result = {made_call}", {name: place_of(items[i], inside) for i, name in roles.items() if i < len(items)}
+    found = {name: items[i][1] for i, name in roles.items() if i < len(items)}
+    dicts = [place for name, one in known if isinstance(one, dict) and "[" not in name for place in places(one, name)]
+    names, inside = _gradient_targets(result, found)
+    where = {role: place_of(value, [*inside, *dicts]) for role, value in found.items()}
+    return [*lines, f"{names} = {said}".removeprefix(" = ")], where
+
+
+def _gradient_targets(result: Any, found: dict[str, Any]) -> tuple[str, Known]:
+    """What the result is taken under: the names of the gradients, if it is nothing but these."""
+    parts = result if isinstance(result, tuple) else (result,)
+    names = [place_of(part, found.items()) or f"extra{i}" for i, part in enumerate(parts)]
+    if result is None:
+        return "", []
+    if isinstance(result, tuple | dict | list) and all(name.startswith("extra") for name in names[-1:]):
+        return "result", list(places(result, "result"))
+    return ", ".join(names), list(zip(names, parts, strict=True))
 
 
 def _known(value: Any, known: Known) -> Any:
