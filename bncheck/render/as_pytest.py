@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import textwrap
 from pathlib import PurePath
 
@@ -85,8 +86,19 @@ def _run(found: Reproduction) -> list[str]:
     handed = ", ".join(_handed(found))
     last = [f"    return {handed}"] if handed else []
     head = "def run(x, gamma, beta):" if differences else "def run():"
-    lines = [short for line in found.lines for short in _broken(line)]
+    lines = [short for line in _used(found.lines, handed) for short in _broken(line)]
     return [head, f'    """{said}"""', *(f"    {line}" for line in lines), *last]
+
+
+def _used(lines: tuple[str, ...], handed: str) -> list[str]:
+    """Without names for results that nobody asks for again."""
+    kept = []
+    for i, line in enumerate(lines):
+        name, _, call = line.partition(" = ")
+        later = " ".join([*lines[i + 1 :], handed])
+        idle = name.isidentifier() and call.endswith(")") and not re.search(rf"\b{name}\b", later)
+        kept.append(call if idle else line)
+    return kept
 
 
 def _broken(line: str) -> list[str]:
