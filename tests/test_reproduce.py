@@ -243,6 +243,14 @@ def test_what_cannot_be_written_is_refused_in_one_line(
     assert file.read_text() == "# mine\n"
 
 
+def test_the_layers_own_file_is_spared(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "layers.py"
+    shutil.copy(LAYERS / "course_03.py", file)
+    assert run(["check", str(file), "-q", "--reproduce", str(file)]) == 2
+    assert "is the file that the layer is in: name another" in capfd.readouterr().err
+    assert file.read_text() == (LAYERS / "course_03.py").read_text()
+
+
 def test_a_layer_that_nobody_can_spell_is_refused() -> None:
     report = check_layer(resolve(f"{LAYERS}/course_03.py").layers[0])
     with pytest.raises(Unspelled, match="PyTorch and JAX"):

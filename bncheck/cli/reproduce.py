@@ -29,6 +29,7 @@ def write_reproduction(path: str, target: str, checked: Iterable[tuple[Layer, Re
     from bncheck.checks.reproduction import errors
     from bncheck.errors import Unspelled
 
+    _spare(path, target)
     tell = (lambda _: None) if quiet else say
     found = [(layer, report, finding) for layer, report in checked for finding in errors(report)]
     if not found:
@@ -42,6 +43,16 @@ def write_reproduction(path: str, target: str, checked: Iterable[tuple[Layer, Re
             continue
         tell(f"{what} is shown by a batch of {size}: pytest {path}")
         return
+
+
+def _spare(path: str, target: str) -> None:
+    """The layer's own file is the last that should be written over."""
+    from bncheck.errors import BadInput
+    from bncheck.layers.loading.origin import origin_of
+
+    file = origin_of(target).file
+    if file and os.path.realpath(path) == os.path.realpath(file):
+        raise BadInput(f"--reproduce {path} is the file that the layer is in: name another")
 
 
 def _write(path: str, target: str, layer: Layer, report: Report, finding: Any) -> str:

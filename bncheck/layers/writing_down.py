@@ -9,6 +9,7 @@ import numpy as np
 
 from bncheck.errors import Unspelled
 from bncheck.layers.conventions import Path
+from bncheck.layers.dotted import Settings
 
 
 class Text(str):
@@ -27,6 +28,8 @@ def literal(value: Any) -> str:
         return repr(value)
     if isinstance(value, float | np.floating):
         return number(float(value))
+    if isinstance(value, Settings):
+        return call("SimpleNamespace", (), value.items())
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if type(value) in (tuple, list):
@@ -34,7 +37,7 @@ def literal(value: Any) -> str:
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
     if isinstance(value, np.ndarray) and value.size and np.all(value == value.flat[0]) and value.flat[0] in (0, 1):
         return f"np.{'ones' if value.flat[0] else 'zeros'}({literal(value.shape)})"
-    if value in (np.zeros, np.ones):
+    if value is np.zeros or value is np.ones:
         return f"np.{value.__name__}"
     raise Unspelled(f"it is given a {type(value).__name__}, which has no plain text")
 
@@ -61,7 +64,8 @@ def places(value: Any, name: str) -> Iterator[tuple[str, Any]]:
     yield name, value
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from places(item, f"{name}[{literal(key)}]") if isinstance(key, str) else ()
+            where = f".{key}" if isinstance(value, Settings) else f"[{literal(key)}]" if isinstance(key, str) else ""
+            yield from places(item, f"{name}{where}") if where else ()
     elif hasattr(value, "_asdict"):
         for key, item in value._asdict().items():
             yield from places(item, f"{name}.{key}")

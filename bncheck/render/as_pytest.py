@@ -23,6 +23,9 @@ def render(found: Reproduction, origin: Origin, folder: str) -> str:
     code, title = found.finding.code, found.finding.title
     head = f"Shows {code}, {title}, in {found.implementation}.  Written by bncheck {__version__}."
     imports, loading = _loading(origin, folder)
+    if any("SimpleNamespace(" in line for line in found.lines):
+        # In the alphabet's order: after pathlib if that is there, before NumPy.
+        imports.insert(imports.index(""), "from types import SimpleNamespace")
     comment = [f"# {line}" for line in textwrap.wrap(head, _WIDTH)]
     parts = ["\n".join([*comment, *imports]), "\n".join(loading), "\n".join(_arrays(found))]
     return "\n\n".join(parts) + "\n\n\n" + "\n".join(_run(found)) + "\n\n\n" + "\n".join(_test(found)) + "\n"

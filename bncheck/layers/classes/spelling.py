@@ -147,14 +147,20 @@ class _Speller:
     def _backward(self, made: ClassPass, dout: Array) -> None:
         plan = self.plan
         found, result = made.run_backward(dout)
-        values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta")}
+        values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
         values |= {"lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(made)
         if plan.backward_arguments.has("optimizer"):
             raise Unspelled("its backward pass asks for an optimizer")
         self.lines += [f"layer{steps(path)} = {literal(RATE)}" for path in plan.rates]
+        if plan.backward_arguments.has("grads"):
+            self.lines.append("grads = {}")
         name = self._call(str(plan.backward), plan.backward_arguments, values, "dout")
         parts = found.parts(result)
-        inside = [*places(result, "result"), *((f"layer{steps(path)}", v) for path, v in leaves(found.instance))]
+        inside = [
+            *places(result, "result"),
+            *places(found.grads, "grads"),
+            *((f"layer{steps(path)}", v) for path, v in leaves(found.instance)),
+        ]
         wanted = {role: parts[role] for role in Gradients._fields if parts.get(role) is not None}
         where = {role: place_of(value, inside) for role, value in wanted.items()}
         if plan.steps:
