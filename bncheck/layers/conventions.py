@@ -132,7 +132,7 @@ def role_of(name: str) -> Meaning | None:
 
 def statistic_of(name: str, holder: str = "") -> Meaning | None:
     """Rank 0 says that it runs, 1 is told by what holds it, 5 is a plain ``mean`` that may be the batch's."""
-    parts = words(name)
+    parts = _without_layer(words(name))
     if not parts or set(parts) & set(_OF_A_BATCH):
         return None
     if joined := _JOINED.fullmatch(flat(name)):
@@ -146,6 +146,12 @@ def statistic_of(name: str, holder: str = "") -> Meaning | None:
     ):
         return None
     return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else PLAIN_RANK)
+
+
+def _without_layer(parts: list[str]) -> list[str]:
+    """bn_mean and batch_norm_mean are a mean, bn alone is nothing else."""
+    rest = parts[2:] if parts[:2] == ["batch", "norm"] else parts[parts[:1] in (["bn"], ["batchnorm"]) :]
+    return rest or parts
 
 
 def gradient_of(name: str) -> Meaning | None:

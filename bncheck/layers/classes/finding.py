@@ -137,8 +137,7 @@ def _try(recipe: Recipe) -> _Trial | None:
     except LayerRaised:
         return _Trial(replace(plan, slots=_slots(plan, instance, instance, x)), 0)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
-    plan = replace(plan, slots=plan.slots | guessed_slots(plan, instance, x))
-    made = replace(made, plan=plan)
+    made = replace(made, plan=_with_statistics(plan, instance, made, x))
     return _Trial(_with_gradients(made, instance), _score(made, x))
 
 
@@ -158,6 +157,27 @@ def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
     given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
+
+
+def _with_statistics(plan: Plan, fresh: Any, made: ClassPass, x: Array) -> Plan:
+    """And what else only shows when it is changed; the forward pass may leave the statistics to the backward."""
+    plan = replace(plan, slots=plan.slots | guessed_slots(plan, fresh, made.instance, x))
+    if plan.backward is None or plan.switch.kind == "none":
+        return plan
+    try:
+        later = replace(made, plan=plan).run_backward(np.ones_like(x))[0].instance
+    except LayerRaised:
+        return plan
+    named = _slots(plan, fresh, later, x)
+    slots = {role: named[role] for role in ("mean", "var") if role in named} | plan.slots
+    plan = replace(plan, slots=slots | guessed_slots(replace(plan, slots=slots), fresh, later, x))
+    held = [slot for role, slot in plan.slots.items() if role in ("mean", "var")]
+    left = _alike(held, fresh, made.instance)
+    return replace(plan, backs=left and not _alike(held, made.instance, later))
+
+
+def _alike(slots: list[Slot], one: Any, other: Any) -> bool:
+    return all(np.array_equal(slot.read(one), slot.read(other)) for slot in slots)
 
 
 def _is_of_batch(slot: Slot, after: Any, x: Array) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,13 +38,20 @@ class ClassPass:
 
     @property
     def state(self) -> object:
-        return self.instance
+        return self._stepped
+
+    @cached_property
+    def _stepped(self) -> Any:
+        """The instance after the step that moves its statistics, which may take a backward pass too."""
+        if not self.plan.backs or self.call.settings.mode is Mode.TEST:
+            return self.instance
+        return self.run_backward(np.ones_like(self.call.x))[0].instance
 
     def running(self) -> Statistics | None:
         slots, m = self.plan.slots, self.call.x.shape[1]
         if "mean" not in slots or "var" not in slots:
             return None
-        mean, var = slots["mean"].read(self.instance), slots["var"].read(self.instance)
+        mean, var = slots["mean"].read(self._stepped), slots["var"].read(self._stepped)
         if mean is None or var is None:
             return None
         layout = self.plan.recipe.layout

@@ -31,6 +31,8 @@ class Plan:
     """The gradients show only in the step that backward takes."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
+    backs: bool = False
+    """Its running statistics move in the backward pass."""
     warm: bool = False
     """Makes its parameters during the first forward pass, whatever was set before."""
     takes_share: bool = False

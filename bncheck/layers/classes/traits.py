@@ -185,7 +185,8 @@ def _sentence(plan: Plan, file: str, keeps: bool) -> str:
     if plan.takes("momentum"):
         parts.append(f"momentum = share {'taken' if plan.takes_share else 'kept'}")
     if keeps:
-        parts.append(f"statistics in {plan.slots['mean'].label}, {plan.slots['var'].label}")
+        moved = ", moved by its backward" * plan.backs
+        parts.append(f"statistics in {plan.slots['mean'].label}, {plan.slots['var'].label}{moved}")
     pattern = plan.slots["gamma"].pattern if "gamma" in plan.slots else None
     if pattern and pattern != (-1,):
         parts.append("parameters (" + ", ".join("D" if n == -1 else str(n) for n in pattern) + ")")
