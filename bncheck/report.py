@@ -19,6 +19,8 @@ class Finding(NamedTuple):
     quantity: str
     evidence: str
     hint: str
+    where: str = ""
+    """The function of the user's that it is in, as file:function, if that is known."""
 
 
 class BatchInfo(NamedTuple):

@@ -213,7 +213,7 @@ def test_a_right_backward_under_a_wrong_forward_is_told_apart() -> None:
         return {s.name: s for s in check_layer(Halved(name)).sections}
 
     right_backward, consistent = other("definition"), other("own")
-    assert right_backward["gradients"].said == "those of the definition, which the forward pass is not"
+    assert right_backward["gradients"].said == "those of the textbook, which the forward pass is not"
     assert consistent["gradients"].verdict is Verdict.PASS
     assert "which is not the definition" in consistent["gradients"].said
     assert right_backward["forward"].verdict is consistent["forward"].verdict is Verdict.FAIL

@@ -20,6 +20,7 @@ from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.layers import isolation
 from bncheck.layers.loading.files import Loaded, load
 from bncheck.layers.loading.source import mend
+from bncheck.layers.resolve import resolve
 
 LAYERS = Path(__file__).parent / "layers"
 CASES: list[dict[str, Any]] = json.loads((LAYERS / "manifest.json").read_text(encoding="utf-8"))
@@ -98,6 +99,53 @@ def test_a_missing_framework_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     said = message(str(LAYERS / "torch_02.py"))
     assert "BatchNorm needs torch: pip install 'bncheck[torch]'" in said
+
+
+STATIC_PAIRS = """
+import torch
+class BatchNorm:
+    @staticmethod
+    def forward(x, gamma, beta, bn_param):
+        h = (x - x.mean(dim=0)) / torch.sqrt(x.var(dim=0, unbiased=False) + 1e-5)
+        return gamma * h + beta, (h, gamma)
+class SpatialBatchNorm:
+    @staticmethod
+    def forward(x, gamma, beta, bn_param):
+        n, c, h, w = x.shape
+        out, cache = BatchNorm.forward(x.permute(0, 2, 3, 1).reshape(-1, c), gamma, beta, bn_param)
+        return out.reshape(n, h, w, c).permute(0, 3, 1, 2), cache
+"""
+
+
+def test_what_calls_a_class_needs_what_that_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    file = write(tmp_path, {"layer.py": STATIC_PAIRS}) / "layer.py"
+    assert "BatchNorm needs torch" in message(str(file))
+    assert "SpatialBatchNorm needs torch" not in message(f"{file}:SpatialBatchNorm")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("imp_11.py", "imp_11.py:17 in forward: activations_of_ours.lookup is missing"),
+        ("imp_11.py:SpatialBatchNorm", "imp_11.py:17 in forward: activations_of_ours.lookup is missing"),
+        ("cls_before_01.py", "batchnorm_backward reads self.before_norm, which run_layer has to set before"),
+    ],
+)
+def test_what_is_no_mistake_of_the_layers(file: str, said: str) -> None:
+    with pytest.raises(BadInput, match="cannot be checked") as caught:
+        resolve(str(LAYERS / file))
+    assert said in str(caught.value)
+
+
+def test_a_layer_that_works_is_kept_beside_one_that_cannot_be_run(tmp_path: Path) -> None:
+    whole = "class BatchNorm:\n def __init__(self, n): self.gamma, self.beta = np.ones(n), np.zeros(n)\n"
+    whole += " def forward(self, x): return self.gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) + self.beta\n"
+    lame = "class SimpleBatchNorm(BatchNorm):\n def forward(self, x): return fetch('tanh')(super().forward(x))\n"
+    file = write(tmp_path, {"layer.py": f"import numpy as np\nfrom gone import fetch\n{whole}{lame}"}) / "layer.py"
+    found = resolve(str(file))
+    assert [layer.name for layer in found.layers] == ["layer.py:BatchNorm"]
+    assert any("SimpleBatchNorm was left out" in note for note in found.notes)
 
 
 # ---- where a layer may stand ----
@@ -450,6 +498,18 @@ def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         warnings.warn("never mind", stacklevel=1)
         assert np.isinf(np.float64(1) / np.zeros(1))[0]
     assert capsys.readouterr() == ("", "said\n")
+
+
+def test_a_line_is_shown_once_however_often_it_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for step in range(3 * isolation.PRINTED):
+        with isolation.quiet():
+            print("made a", end=" ")
+            print("layer")
+            print(step)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:3] == ["made a layer", "0", "1"]
+    assert len(lines) == isolation.PRINTED + 1
+    assert "left out" in lines[-1]
 
 
 RAISING = """

@@ -13,10 +13,12 @@ from bncheck.rounding import allowance
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
+_OF_GRADIENTS = {f"BN1{n:02}" for n in range(1, 11)} | {f"BN2{n:02}" for n in range(1, 6)}
 _FOLLOWS = {
     "BN305": {"BN205"},
-    "BN306": {"BN007", "BN412"},  # running averages over the same axes
-    "BN005": {"BN007", "BN109", "BN110", "BN205", "BN412"},
+    # Running averages over the same axes, and gradients that nothing can be said of.
+    "BN306": {"BN007", "BN108", "BN110", "BN205", "BN412"},
+    "BN005": _OF_GRADIENTS | {"BN007", "BN308", "BN412"},  # of what differs from run to run nothing is known
     "BN502": {"BN003"},
 }
 _OF_SHAPE = {"BN002", "BN201"}
@@ -36,6 +38,13 @@ def folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         if not unread and finding.code not in symptoms:
             kept.setdefault((finding.code, finding.quantity), finding)
     return tuple(kept.values())
+
+
+def placed(findings: tuple[Finding, ...], source: tuple[str, ...]) -> tuple[Finding, ...]:
+    """With the function that each is in: of the layer's own the last is its backward, the first its forward."""
+    if not source:
+        return findings
+    return tuple(f._replace(where=source[-1 if f.quantity in Gradients._fields else 0]) for f in findings)
 
 
 def clearest(findings: list[Finding]) -> tuple[Finding, ...]:

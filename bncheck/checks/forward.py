@@ -19,6 +19,7 @@ Observed = list[tuple[Call, Array, Array]]
 _PRIME = 13  # rows that make no image: adapters lay them out as 13 images of one place
 _TINY = (1e-9, 1e-8)  # spreads of x whose variance is next to nothing beside any eps that is meant to be one
 _AGREE = 1e-3
+_OF_MACHINES = tuple(float(np.finfo(dtype).eps) for dtype in (np.float64, np.float32))
 
 
 def observe(subject: Subject, rows: int = 12) -> Observed:
@@ -59,9 +60,9 @@ def _own_eps(subject: Subject) -> list[float]:
         if abs(small - large) > _AGREE * small or not 0 < small < 1:
             continue
         rounded = float(f"{small:.0e}")
-        near = abs(rounded - small) <= _AGREE * small
         # 2e-5 is 1e-5 added twice.
-        found += [rounded, small] if near and f"{rounded:e}"[0] != "2" else []
+        meant = [*([rounded] if f"{rounded:e}"[0] != "2" else []), *_OF_MACHINES]
+        found += [eps for near in meant if abs(near - small) <= _AGREE * small for eps in (near, small)]
     return list(dict.fromkeys(found))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from bncheck import __version__
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
+from bncheck.checks.folding import placed
 from bncheck.checks.judgement import Quantity, judge
 from bncheck.checks.numeric import Measured, Progress, measure
 from bncheck.checks.power import Evidence, Sight
@@ -46,7 +47,8 @@ def check_gradients(
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         report = _joined(report, _check(probe, layer, settings, check, None, entangled))
-    return replace(report, seconds=time.perf_counter() - started)
+    findings = placed(report.findings, layer.traits.source)
+    return replace(report, findings=findings, seconds=time.perf_counter() - started)
 
 
 def _check(

@@ -11,7 +11,7 @@ import numpy as np
 from bncheck import __version__
 from bncheck.batch import Batch, generate, warm_up
 from bncheck.checks import contract, forward, running, stability, test_mode
-from bncheck.checks.folding import as_taught, clearest, folded
+from bncheck.checks.folding import as_taught, clearest, folded, placed
 from bncheck.checks.gradients import as_probe, check_gradients
 from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
@@ -57,7 +57,7 @@ def check_layer(
             "recognised": layer.traits.recognised,
         },
         gradients=run.gradients,
-        findings=folded(findings),
+        findings=placed(folded(findings), layer.traits.source),
         forward_passes=round(run.passes, 2),
         seconds=time.perf_counter() - started,
         version=__version__,

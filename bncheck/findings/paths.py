@@ -63,10 +63,10 @@ class Fit(NamedTuple):
 
 def read(case: Case) -> list[Diagnosis]:
     """The mistakes that explain it, fewest first thought of; never empty."""
+    if pattern := next(_patterns(case), None):
+        return [Diagnosis("BN110", pattern)]
     fit = _fit(case)
-    if fit.explained:
-        return _named(case, fit)
-    return [_placed(case, fit)]
+    return _named(case, fit) if fit.explained else [_placed(case, fit)]
 
 
 def _fit(case: Case) -> Fit:
@@ -91,9 +91,11 @@ def _fit(case: Case) -> Fit:
 def _named(case: Case, fit: Fit) -> list[Diagnosis]:
     said = _sentence(fit)
     factors = _factors(case)
-    names = _whole(fit, factors)
+    names = _whole(fit, factors, case.train)
     if names is None:
         shared = next((n for n, f in factors.items() if fit.matches(0, f)), None)
+        if shared is None and (placed := _placed(case, fit)).code == "BN109":
+            return [placed]
         base = factors[shared] if shared else fit.coefficients[0]
         found = [_of_common(shared or "a factor of its own", said)] if shared != "1" else []
         rest = {k: _ratio(case, fit, k, base, factors) for k in (1, 2)}
@@ -101,15 +103,17 @@ def _named(case: Case, fit: Fit) -> list[Diagnosis]:
     return names
 
 
-def _whole(fit: Fit, factors: dict[str, Array]) -> list[Diagnosis] | None:
+def _whole(fit: Fit, factors: dict[str, Array], train: bool) -> list[Diagnosis] | None:
     """Another eps, which enters the paths up to three times over."""
     for name, f in factors.items():
         if not name.startswith("sqrt"):
             continue
-        for powers in itertools.product((0, 1), (0, 1), (0, 1, 2, 3)):
-            if any(powers) and all(fit.matches(k, f**power) for k, power in enumerate(powers)):
+        one, through = np.ones_like(f), np.full_like(f, train)
+        for powers in itertools.product((0, 1), (0, 1), (0, 1, 2, 3)) if train else ((1, 0, 0),):
+            expected = (f ** powers[0], through * f ** powers[1], through * f ** powers[2])
+            if any(powers) and all(fit.matches(k, factor) for k, factor in enumerate(expected)):
                 # Where eps cannot be seen every power fits; the paths say more of such a case.
-                if all(fit.matches(k, np.ones_like(f)) for k in range(3)):
+                if all(fit.matches(k, factor) for k, factor in enumerate((one, through, through))):
                     return None
                 return [Diagnosis("BN106", f"{_sentence(fit)}: {name} stands in place of the forward's root")]
     return None
@@ -174,15 +178,17 @@ def _of_paths(rest: dict[int, str], said: str) -> list[Diagnosis]:
 def _sentence(fit: Fit) -> str:
     middle = np.median(fit.coefficients, axis=1)
     sure = [bool(np.any(np.isfinite(w))) for w in fit.within]
-    terms = [f"{c:.3f} {name}" for c, name, known in zip(middle, _NAMES, sure, strict=True) if known]
+    terms = [f"{_rounded(c)} {name}" for c, name, known in zip(middle, _NAMES, sure, strict=True) if known]
     return f"dx = {' + '.join(terms)}, which explains it to {fit.residual:.1g}"
+
+
+def _rounded(coefficient: float) -> str:
+    return f"{coefficient:.3f}".replace("-0.000", "0.000")
 
 
 def _placed(case: Case, fit: Fit) -> Diagnosis:
     """Where it is wrong, if what it is instead is not known."""
     wrong = np.abs(case.dx - case.right) > case.allowed
-    if pattern := next(_patterns(case), None):
-        return Diagnosis("BN110", pattern)
     rows, columns = wrong.any(axis=1), wrong.any(axis=0)
     whole = wrong[np.ix_(rows, columns)].all()
     if whole and rows.sum() <= max(1, _FEW * len(rows)):
@@ -200,8 +206,11 @@ def _patterns(case: Case) -> Iterator[str]:
     n = len(g)
     diagonal = own.inv * g * (1 - 1 / n) - own.bend * own.centred**2 * g / n
     same = 1e-6 * np.abs(case.dx).max()
-    if np.all(np.abs(case.dx - diagonal) <= case.allowed + same):
-        yield "dx_i is dout_i * d out_i / d x_i: the diagonal of the Jacobian only, and every out depends on every x"
+    for name, plain in {"dout": case.dout, "dout * gamma": g}.items():
+        if np.all(np.abs(case.dx - plain) <= same):
+            yield f"dx is {name} itself: nothing of the normalization is in it"
+    if np.all(np.abs(case.dx - diagonal) <= same):
+        yield "dx_i is dout_i * d out_i / d x_i, the diagonal of the Jacobian only: every out depends on every x"
     if n > 1 and np.ptp(case.dx, axis=0).max() <= same and np.ptp(case.right, axis=0).max() > same:
         yield "dx is the same in every row: it was summed or averaged over the batch"
 

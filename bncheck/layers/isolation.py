@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 LONGEST = 300
+PRINTED = 100
+"""How many lines of a layer's own are shown."""
 
 
 def _library_folders() -> tuple[str, ...]:
@@ -45,11 +48,41 @@ def _is_ours(path: str) -> bool:
 # ---- silence ----
 
 
+class Aside:
+    """Standard error, for a layer that is run hundreds of times: each line once, and not more than so many."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.rest = stream, ""
+        self.shown: set[str] = set()
+
+    def write(self, text: str) -> int:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            if line not in self.shown and len(self.shown) <= PRINTED:
+                self.shown.add(line)
+                over = len(self.shown) > PRINTED
+                self.stream.write(("(what the layer prints from here on is left out)" if over else line) + "\n")
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def _aside() -> Any:
+    """For standard error as it is now: whoever captures output has replaced it since this file was loaded."""
+    stream = vars(sys)["stderr"]
+    if not _asides or _asides[0].stream is not stream:
+        _asides[:] = [Aside(stream)]
+    return _asides[0]
+
+
+_asides: list[Aside] = []
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Sends what is printed to standard error, and keeps warnings and floating-point complaints to itself."""
-    aside = vars(sys)["stderr"]  # as it is now: whoever captures output has replaced it since this file was loaded
-    with contextlib.redirect_stdout(aside), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with contextlib.redirect_stdout(_aside()), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
 
@@ -106,6 +139,20 @@ def raised_by_code(error: KeyboardInterrupt) -> bool:
     return dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]].startswith("RAISE")
 
 
+class Missing(ModuleNotFoundError):  # noqa: N818, it names what happened
+    """The user's code computes with what stands in for a module that is not there."""
+
+
+class Unrunnable(LayerRaised):
+    """The layer cannot be run here, and that is no mistake of its own; the message says why."""
+
+
+def reached(error: BaseException) -> int:
+    """The line that the outermost of the user's functions had come to."""
+    frames = _theirs(traceback.extract_tb(error.__traceback__))
+    return (frames[0].lineno or 0) if frames else 0
+
+
 @contextlib.contextmanager
 def guarded(name: str) -> Iterator[None]:
     """Turns whatever the user's code raises within into ``LayerRaised``; ``name`` says whose code it is."""
@@ -117,6 +164,8 @@ def guarded(name: str) -> Iterator[None]:
         if not raised_by_code(error):
             raise
         raise LayerRaised(_place(error, name)) from error
+    except Missing as error:
+        raise Unrunnable(f"{where(error) or name}: {error}") from error
     except NotImplementedError as error:
         raise NotImplementedByLayer(_place(error, name)) from error
     except (Exception, SystemExit) as error:

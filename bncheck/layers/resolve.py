@@ -13,6 +13,7 @@ from bncheck.layers.classes import finding as classes
 from bncheck.layers.classes import pairs as method_pairs
 from bncheck.layers.functions import finding as functions
 from bncheck.layers.loading.files import load
+from bncheck.layers.obstacles import obstacle
 from bncheck.layers.protocol import Layer
 
 _GLUE = """
@@ -44,12 +45,16 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     for finder in _finders():
         # What a framework has claimed, NumPy's conventions need not guess at.
         found = found or finder(loaded.names, loaded.tree, loaded.path, loaded.wanted)
+    module = loaded.path.rsplit("/", 1)[-1].removesuffix(".py")
     if not found:
         names = ", ".join(loaded.names) or "nothing"
         what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
-        module = loaded.path.rsplit("/", 1)[-1].removesuffix(".py")
         raise BadInput(f"{loaded.path}: {what}; it defines {names}", _GLUE.format(module=module))
-    return Resolved(tuple(found), loaded.notes)
+    barred = {layer.name: said for layer in found if (said := obstacle(layer, loaded.lost))}
+    if len(barred) == len(found):
+        raise BadInput(f"{loaded.path} cannot be checked: {barred[found[0].name]}", _GLUE.format(module=module))
+    left = tuple(layer for layer in found if layer.name not in barred)
+    return Resolved(left, (*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items())))
 
 
 def of(thing: Any) -> Layer:

@@ -123,9 +123,10 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
 
 
 def _sentence(finding: Finding) -> str:
+    place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
-        return f"{finding.code} note: {finding.title} ({finding.quantity}): {finding.evidence}."
-    return f"{finding.code} {finding.title} ({finding.quantity}): {finding.evidence}. Mend: {finding.hint}."
+        return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
+    return f"{finding.code} {finding.title} ({place}): {finding.evidence}. Mend: {finding.hint}."
 
 
 def _summary(report: Report) -> str:

@@ -22,7 +22,7 @@ from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import LAYOUTS, ROWS, Raw, Recipe
 from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
-from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.isolation import guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
 
@@ -100,13 +100,19 @@ class _Trial(NamedTuple):
     plan: Plan
     score: int
     """2: every column of the output is its own column, moved and scaled; 1: the shape is right; 0: it raised."""
+    reached: int = 0
+    """The line that it raised in: the layout that gets furthest is the likeliest."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return self.score, self.reached
 
 
 def _recognise(kind: type, text: ClassText, file: str) -> _Found:
     best: _Trial | None = None
     for recipe in _recipes(kind, text):
         tried = _try(recipe)
-        if tried and (best is None or tried.score > best.score):
+        if tried and (best is None or tried.rank > best.rank):
             best = tried
         if best and best.score == 2:
             break
@@ -134,8 +140,9 @@ def _try(recipe: Recipe) -> _Trial | None:
     try:
         call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings())
         made = ClassLayer("", plan, Traits()).forward(call, instance)
-    except LayerRaised:
-        return _Trial(replace(plan, slots=_slots(plan, instance, instance, x)), 0)
+    except LayerRaised as error:
+        bare = replace(plan, slots=_slots(plan, instance, instance, x))
+        return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     made = replace(made, plan=_with_statistics(plan, instance, made, x))
     return _Trial(_with_gradients(made, instance), _score(made, x))

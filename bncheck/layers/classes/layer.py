@@ -11,12 +11,13 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
 from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
 from bncheck.layers.conventions import OUTPUTS
-from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.isolation import guarded
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
@@ -84,7 +85,7 @@ class ClassPass:
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
-        with quiet(), guarded(f"{plan.name}.{plan.backward}"):
+        with running(plan, plan.backward):
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
         self.note_writes(("dout", before, given), ("x", self.given, x))
         return Collected(plan, instance, old, log), result
@@ -131,7 +132,7 @@ class ClassLayer:
 
     def _make(self, d: int, settings: LayerSettings) -> Any:
         plan = self.plan
-        with quiet(), guarded(plan.name):
+        with running(plan, ""):
             instance = plan.recipe.make(d, plan.raw(settings))
         return _warmed(plan, instance, d, settings) if plan.warm else instance
 
@@ -193,7 +194,7 @@ def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
     switch, training = plan.switch, mode is Mode.TRAIN
     setting = switch.train if training else switch.test
     name = setting if switch.kind == "pair" else plan.forward
-    with quiet(), guarded(f"{plan.name}.{name}"):
+    with running(plan, name):
         if switch.kind == "attribute":
             setattr(instance, switch.name, setting)
         elif switch.kind == "entry":

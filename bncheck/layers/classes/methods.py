@@ -23,9 +23,21 @@ class ClassText:
     functions: dict[str, ast.FunctionDef]
     optimizers: frozenset[str] = frozenset()
     """What a step is asked of, as in self.optimizer.update(...)."""
+    tested: frozenset[str] = frozenset()
+    """Attributes that a condition asks for, as in ``if self.optimizer:``."""
 
     def word(self, choices: Iterable[str], default: str) -> str:
         return next((word for word in choices if word in self.constants), default)
+
+    def setters(self, attribute: str) -> list[str]:
+        """The methods that assign an attribute."""
+        return [
+            name
+            for name, function in self.functions.items()
+            for node in ast.walk(function)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_self(node.value)
+            if node.attr == attribute
+        ]
 
     def returned(self, method: str) -> list[str] | None:
         """The names in the last return of several values; "" for what has none."""
@@ -63,6 +75,13 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
         frozenset(n.attr for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)),
         {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
         frozenset(_name_of(n.value) for n in inside if isinstance(n, ast.Attribute) and n.attr in names.STEPS),
+        frozenset(
+            part.attr
+            for n in inside
+            if isinstance(n, ast.If | ast.IfExp | ast.While | ast.Assert)
+            for part in ast.walk(n.test)
+            if isinstance(part, ast.Attribute)
+        ),
     )
 
 

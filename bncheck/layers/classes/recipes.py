@@ -12,6 +12,7 @@ from bncheck.arrays import Array
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.instances import Recorder, leaves, put
 from bncheck.layers.classes.methods import ClassText, parameters, required
+from bncheck.layers.classes.neighbours import Regularizer, stand_in
 from bncheck.layers.classes.passes import find_method, method_names
 from bncheck.layers.conventions import flat, role_of, words
 
@@ -112,11 +113,18 @@ class Recipe:
         if self.prepared:
             self._prepare(instance, d, raw)
         _watch_optimizers(instance, self.text.optimizers)
+        _lend_helpers(instance, self.text.optimizers - self.text.tested)
         self._lend_numbers(instance)
         return instance
 
     def takes(self, role: str) -> bool:
         return any(_role(p.name) == role for p in parameters(self.kind))
+
+    def guessed(self) -> list[str]:
+        """The arguments of the constructor whose names say nothing."""
+        needed = [p.name for p in parameters(self.kind) if required(p) and not _role(p.name)]
+        known = {*names.WIDTHS, *_OF_A_WINDOW}
+        return [name for name in needed if not known & {*words(name), flat(name)} and stand_in(name, 1, ()) is None]
 
     def default(self, role: str) -> Any:
         found = [p.default for p in parameters(self.kind) if _role(p.name) == role and not required(p)]
@@ -176,7 +184,8 @@ class Recipe:
             return 1
         if "init" in flat(name):
             return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
-        return (d, None, (d,))[self.form]
+        helper = stand_in(name, d, self._shape(d))
+        return (d, None, (d,))[self.form] if helper is None else helper
 
     def _prepare(self, instance: Any, d: int, raw: Raw) -> None:
         self._set_shape(instance, d)
@@ -210,6 +219,13 @@ def _watch_optimizers(instance: Any, asked: frozenset[str]) -> None:
         steps = name in asked if value is None else any(hasattr(value, step) for step in names.STEPS)
         if is_one and steps and not isinstance(value, dict):
             put(instance, path, Recorder())
+
+
+def _lend_helpers(instance: Any, asked: frozenset[str]) -> None:
+    """Somebody sets them from outside, for they are called as if they were never None."""
+    for path, value in list(leaves(instance)):
+        if value is None and (name := str(path[-1][1])) in asked:
+            put(instance, path, stand_in(name, 0, ()) or Regularizer())
 
 
 _SKIP: Final = object()

@@ -36,6 +36,8 @@ class Loaded(NamedTuple):
     tree: ast.Module
     notes: tuple[str, ...]
     """One sentence for each thing that was lifted or stubbed."""
+    lost: dict[str, str]
+    """By definition, one clause about what is missing that it is made of."""
 
 
 def load(target: str, isolate: bool = False) -> Loaded:
@@ -55,6 +57,7 @@ def load(target: str, isolate: bool = False) -> Loaded:
     source = _read(file, path)
     place = place_of(file, source, depth)
     notes: list[str] = []
+    missing: dict[str, str] = {}
     reason = ""
     if isolate or source.mended:
         reason = "as asked" if isolate else f"for it is not written for Python 3 ({source.mended})"
@@ -66,11 +69,11 @@ def load(target: str, isolate: bool = False) -> Loaded:
     if reason:
         try:
             with failing():
-                space = _lifted(place, source, wanted, notes, reason, isolate)
+                space, missing = _lifted(place, source, wanted, notes, reason, isolate)
         except ImportFails as failure:
             last = failure.cause if isinstance(failure.cause, BadInput) else isolation.one_line(failure.cause)
             raise BadInput(f"{path} cannot be imported, {reason}; and {last}") from failure.cause
-    return _loaded(space, source.tree, path, wanted, notes)
+    return _loaded(space, source.tree, path, wanted, notes)._replace(lost=missing)
 
 
 # ---- finding ----
@@ -167,7 +170,7 @@ def _plain(place: Place, source: Source, notes: list[str]) -> dict[str, Any]:
 
 def _lifted(
     place: Place, source: Source, wanted: str | None, notes: list[str], reason: str, isolate: bool
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], dict[str, str]]:
     workshop = _workshop(place)
 
     def sibling(name: str, file: Path) -> ModuleType:
@@ -187,13 +190,14 @@ def _lifted(
         module = sys.modules.get(place.name) if place.package else None
         module = module or sibling(place.name, place.file)
     space = vars(module)
-    if culprit := lost.culprit(source.tree, space, wanted):
-        raise BadInput(culprit)
+    reasons = lost.reasons(source.tree, space, wanted)
+    if reasons and all(reasons.values()):
+        raise BadInput(str(next(iter(reasons.values()))))
     notes += importer.notes()
     names = definitions(source.tree)
     if names and not any(name in space for name in names):
         raise BadInput("none of its definitions can be lifted out")
-    return space
+    return space, {name: reason for name, reason in reasons.items() if reason}
 
 
 # ---- what is in it ----
@@ -218,7 +222,7 @@ def _loaded(space: dict[str, Any], tree: ast.Module, path: str, wanted: str | No
         others = [name for name, value in space.items() if name[0] != "_" and isinstance(value, type | FunctionType)]
         hint = f"; to take what it imports, write {path}:{sorted(others, key=_unlikely)[0]}" if others else ""
         raise BadInput(f"{path} defines nothing: there is no function and no class in it{hint}")
-    return Loaded(names, wanted, path, tree, tuple(dict.fromkeys(notes)))
+    return Loaded(names, wanted, path, tree, tuple(dict.fromkeys(notes)), {})
 
 
 def _made_here(value: Any, space: dict[str, Any], names: dict[str, object]) -> bool:

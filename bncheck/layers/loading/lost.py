@@ -17,15 +17,14 @@ BACKWARD = re.compile(r"back|grad|bprop", re.IGNORECASE)
 PREPARING = re.compile(r"__init__|init|build|param", re.IGNORECASE)
 
 
-def culprit(tree: ast.Module, space: dict[str, Any], wanted: str | None) -> str | None:
-    """One clause about what no layer of the file can do without; None where one of them can."""
+def reasons(tree: ast.Module, space: dict[str, Any], wanted: str | None) -> dict[str, str | None]:
+    """By definition that may be a layer, one clause about what it cannot do without and is missing."""
     own = {node.name: node for node in statements(tree.body) if isinstance(node, Definition) and node.name in space}
     asked = [own[name] for name in [(wanted or "").partition(".")[0]] if name in own]
     asked = asked or [node for name, node in own.items() if NAMED_SO.search(name)]
     # A backward function alone is no layer.
     asked = [node for node in asked if isinstance(node, ast.ClassDef) or not BACKWARD.search(node.name)] or asked
-    reasons = [_reason(node, own, space, set()) for node in asked]
-    return reasons[0] if reasons and all(reasons) else None
+    return {node.name: _reason(node, own, space, set()) for node in asked}
 
 
 def _reason(node: Definition, own: dict[str, Definition], space: dict[str, Any], seen: set[str]) -> str | None:
@@ -36,14 +35,18 @@ def _reason(node: Definition, own: dict[str, Definition], space: dict[str, Any],
             if framework in stubs.FRAMEWORKS:
                 extra = EXTRAS.get(framework)
                 return f"{node.name} needs {framework}" + (f": pip install 'bncheck[{extra}]'" if extra else "")
+    # The functions and classes of the file that it is made of.
+    bases = [base.id for base in getattr(node, "bases", []) if isinstance(base, ast.Name)]
+    parts = [own[name] for name in bases if name in own and NAMED_SO.search(name)]
     local = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
     for call in _computing(node):
         names = chain(call.func)
         missing = space.get(names[0]) if names and names[0] not in local else None
         if isinstance(missing, stubs.Stub) and names[-1][:1].islower():
             return f"{node.name} computes with {'.'.join(names)}, which is missing ({missing._name})"
-        helper = own.get(names[0]) if len(names) == 1 else None
-        if helper and helper.name not in seen and (reason := _reason(helper, own, space, seen)):
+        parts += [own[names[0]]] if names and names[0] in own else []
+    for other in parts:
+        if other.name not in seen and (reason := _reason(other, own, space, seen)):
             return reason
     return None
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from bncheck.layers.isolation import Missing
+
 # Modules that promise NumPy's own interface.
 NUMPY_ALIKE = {"cupy", "cunumpy", "autograd.numpy", "minpy.numpy", "numpy"}
 # Modules whose names are today's built-in ones.
@@ -50,7 +52,7 @@ class Nothing:
         """Takes what the missing one would have taken."""
 
 
-class Stub:
+class Stub(NDArrayOperatorsMixin):
     """A module, class, function or decorator that is missing."""
 
     __all__: tuple[str, ...] = ()
@@ -74,8 +76,22 @@ class Stub:
         if held and self._made and last in STEPS:
             return arguments[0] if arguments else None
         if held:
-            raise ModuleNotFoundError(f"{self._name} is missing here, and the layer computes with it")
+            raise self._missed()
         return Stub(self._name, self._made)
+
+    def _missed(self) -> Missing:
+        return Missing(f"{self._name} is missing, and the layer computes with it")
+
+    def __array_ufunc__(self, *arguments: Any, **options: Any) -> Any:
+        raise self._missed()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise self._missed()
+
+    def __float__(self) -> float:
+        raise self._missed()
+
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
 
     def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         plain = any(isinstance(base, type) and issubclass(base, Nothing) for base in bases)

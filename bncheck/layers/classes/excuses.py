@@ -1,0 +1,46 @@
+"""Failures of a class that are no mistake of its own: it was called by a guess, or without what comes before."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from bncheck.errors import LayerRaised
+from bncheck.layers.classes.plan import Plan
+from bncheck.layers.conventions import PREPARATIONS, flat
+from bncheck.layers.isolation import Unrunnable, guarded, one_line, quiet
+
+
+@contextlib.contextmanager
+def running(plan: Plan, method: str) -> Iterator[None]:
+    """``guarded``, for a method of the class; "" stands for making an instance."""
+    name = f"{plan.name}.{method}" if method else plan.name
+    try:
+        with quiet(), guarded(name):
+            yield
+    except LayerRaised as error:
+        cause = error.__cause__
+        said = cause and (_unset(plan, cause) or _unknown(plan, method, cause))
+        if said and not isinstance(error, Unrunnable):
+            raise Unrunnable(f"{name} {said}") from cause
+        raise
+
+
+def _unset(plan: Plan, error: BaseException) -> str | None:
+    """An attribute that only a method sets that has no part in the layer's two passes."""
+    if not isinstance(error, AttributeError) or not error.name or type(error.obj) is not plan.recipe.kind:
+        return None
+    setters = list(dict.fromkeys(plan.recipe.text.setters(error.name)))
+    own = {plan.forward, plan.backward, "__init__"}
+    if not setters or any(name in own or flat(name) in PREPARATIONS for name in setters):
+        return None
+    return f"reads self.{error.name}, which {' or '.join(setters)} has to set before: that is not done here"
+
+
+def _unknown(plan: Plan, method: str, error: BaseException) -> str | None:
+    """An argument whose name says nothing to us, and that had to be made up."""
+    arguments = {plan.forward: plan.forward_arguments, plan.backward: plan.backward_arguments}.get(method)
+    names = [name for name, role in arguments.roles if not role] if arguments else []
+    if not method:
+        names = plan.recipe.guessed()
+    return f"asks for {', '.join(names)}, and what that is cannot be told: {one_line(error)}" if names else None

@@ -1,0 +1,71 @@
+"""Stand-ins for what else a class is handed: a regularizer, an activation, the layer before it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import numpy as np
+
+from bncheck.layers import conventions as names
+from bncheck.layers.conventions import flat, role_of, words
+
+_ACTIVATIONS: Final = {"activation", "act", "activ", "nonlinearity", "activationfunction"}
+_REGULARIZERS: Final = {"regularizer", "regularization", "regulariser", "regularisation", "reg", "penalty"}
+_LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound"}
+_SLOPE: Final = re.compile(r"^d|deriv|prime|grad|slope", re.IGNORECASE)
+
+
+class Regularizer:
+    """Asks for nothing: a step leaves the parameters as they are, every other answer is zero."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._step if name in names.STEPS else lambda *arguments, **options: 0.0
+
+    def __call__(self, *arguments: Any, **options: Any) -> float:
+        return 0.0
+
+    @staticmethod
+    def _step(parameters: Any, *arguments: Any, **options: Any) -> Any:
+        return parameters
+
+
+class Activation:
+    """The identity, forwards and backwards."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _ones if _SLOPE.search(name) else self
+
+    def __call__(self, value: Any, *arguments: Any, **options: Any) -> Any:
+        return value
+
+
+def _ones(value: Any, *arguments: Any, **options: Any) -> Any:
+    return np.ones_like(value)
+
+
+class LayerBefore:
+    """Knows how wide it is."""
+
+    def __init__(self, d: int, shape: tuple[int, ...]) -> None:
+        self.units, self.output_shape = d, shape
+
+    def __getattr__(self, name: str) -> Any:
+        found = None if name.startswith("__") else role_of(name)
+        if found is None or found.role not in ("size", "shape"):
+            raise AttributeError(name)
+        return self.units if found.role == "size" else self.output_shape
+
+
+def stand_in(name: str, d: int, shape: tuple[int, ...]) -> Any:
+    """For an argument of that name; None where it says nothing."""
+    parts = {*words(name), flat(name)}
+    if parts & _ACTIVATIONS:
+        return Activation()
+    if parts & _REGULARIZERS:
+        return Regularizer()
+    return LayerBefore(d, shape) if parts & _LAYERS and not parts & {"name", "type", "kind"} else None
