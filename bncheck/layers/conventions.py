@@ -32,6 +32,8 @@ PREPARATIONS: Final = _table(
     "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
     "initializeparams initializeweights setup compile"
 )
+_MAKING: Final = frozenset(_table("init initialize initialise build create make set setup alloc allocate reset"))
+_MADE: Final = frozenset(_table("weight weights param params parameter parameters variables vars wb"))
 STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
 WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
 """What a network is given a list for, one width for each of its layers."""
@@ -61,7 +63,8 @@ _TABLES: Final[dict[str, str]] = {
     ),
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
-        "evaluate testflg testflag inferencemode testtime prediction frozen"
+        "evaluate testflg testflag inferencemode testtime prediction frozen testingphase testphase testingmode evalphase "
+        "inferencephase evaluationmode"
     ),
     "trainable": "trainable",
     "mode": "mode phase",
@@ -221,6 +224,12 @@ _EXACT: Final = re.compile(
 _OTHER: Final = re.compile(
     r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
 )
+
+
+def prepares(name: str) -> bool:
+    """build, and init_weight or create_params."""
+    parts = words(name)
+    return flat(name) in PREPARATIONS or (len(parts) == 2 and parts[0] in _MAKING and parts[1] in _MADE)
 
 
 def speaks_of_layer(name: str, docstring: str | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.conventions import PREPARATIONS, flat
+from bncheck.layers.conventions import prepares
 from bncheck.layers.isolation import Unrunnable, guarded, one_line, quiet
 
 
@@ -32,7 +32,7 @@ def _unset(plan: Plan, error: BaseException) -> str | None:
         return None
     setters = list(dict.fromkeys(plan.recipe.text.setters(error.name)))
     own = {plan.forward, plan.backward, "__init__"}
-    if not setters or any(name in own or flat(name) in PREPARATIONS for name in setters):
+    if not setters or any(name in own or prepares(name) for name in setters):
         return None
     return f"reads self.{error.name}, which {' or '.join(setters)} has to set before: that is not done here"
 

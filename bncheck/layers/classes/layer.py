@@ -197,6 +197,8 @@ def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
     with running(plan, name):
         if switch.kind == "attribute":
             setattr(instance, switch.name, setting)
+        elif switch.kind == "answer":
+            setattr(instance, switch.name, lambda: setting)
         elif switch.kind == "entry":
             put(instance, switch.path, setting)
         elif switch.kind == "methods" and setting:

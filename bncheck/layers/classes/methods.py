@@ -25,6 +25,8 @@ class ClassText:
     """What a step is asked of, as in self.optimizer.update(...)."""
     tested: frozenset[str] = frozenset()
     """Attributes that a condition asks for, as in ``if self.optimizer:``."""
+    called: frozenset[str] = frozenset()
+    """Attributes that are called, and never used otherwise."""
 
     def word(self, choices: Iterable[str], default: str) -> str:
         return next((word for word in choices if word in self.constants), default)
@@ -70,9 +72,11 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
     found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in wanted}
     nodes = [found[name] for name in wanted if name in found]
     inside = [node for top in nodes for node in ast.walk(top)]
+    own = [n for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)]
+    functions = {id(n.func) for n in inside if isinstance(n, ast.Call)}
     return ClassText(
         frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
-        frozenset(n.attr for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)),
+        frozenset(n.attr for n in own),
         {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
         frozenset(_name_of(n.value) for n in inside if isinstance(n, ast.Attribute) and n.attr in names.STEPS),
         frozenset(
@@ -82,6 +86,7 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
             for part in ast.walk(n.test)
             if isinstance(part, ast.Attribute)
         ),
+        frozenset(n.attr for n in own) - {n.attr for n in own if id(n) not in functions},
     )
 
 
@@ -147,7 +152,7 @@ class Switch(NamedTuple):
     """How train and test mode are told apart."""
 
     kind: str
-    """argument, attribute, entry, methods, pair of forward methods, or none."""
+    """argument, attribute, entry, answer of a method, methods, pair of forward methods, or none."""
     name: str = ""
     train: Any = None
     test: Any = None
@@ -159,6 +164,8 @@ class Switch(NamedTuple):
             return "no test mode"
         if self.kind in ("methods", "pair"):
             return f"test mode by {self.test}()"
+        if self.kind == "answer":
+            return f"test mode by {self.name}() -> {self.test!r}"
         return f"test mode by {self.kind} {self.name}={self.test!r}"
 
 
@@ -177,24 +184,43 @@ def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
     if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
         return Switch("pair", forward, forward, test)
     return (
-        _attribute(instance, text)
+        _answer(instance, text)
+        or _attribute(instance, text)
         or _entry(instance, text)
         or _two_methods(instance)
-        or _attribute(instance, text, trainable=True)
+        or _attribute(instance, text, "word")
+        or _attribute(instance, text, "trainable")
         or NO_SWITCH
     )
 
 
-def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
+def _attribute(instance: Any, text: ClassText, sort: str = "") -> Switch | None:
     known = {n: getattr(type(instance), n, None) for n in text.attributes} | attributes(instance)
     for name, value in sorted(known.items(), key=lambda item: getattr(role_of(item[0]), "rank", 0)):
-        meant = role_of(name)
-        if callable(value) or meant is None or (meant.role == "trainable") != trainable:
+        if callable(value) or name in text.called or _sort_of_flag(name, instance, text) != sort:
             continue
         if value is None or isinstance(value, (bool, int, str)):
             found = _two_values(name, value, text)
             if found and (name in text.attributes or not text.attributes):
                 return Switch("attribute", name, *found)
+    return None
+
+
+def _sort_of_flag(name: str, instance: Any, text: ClassText) -> str | None:
+    """ "" for a name of the tables, "word" for what a condition asks for whose name has such a word in it."""
+    if meant := role_of(name):
+        return "trainable" if meant.role == "trainable" else ""
+    # None stands for what a missing base class would have set.
+    is_none = name in attributes(instance) and getattr(instance, name, None) is None
+    return "word" if name in text.tested and not is_none and "valid" not in names.flat(name) else None
+
+
+def _answer(instance: Any, text: ClassText) -> Switch | None:
+    """self.is_training(), which a missing base class would have had."""
+    for name in sorted(text.called):
+        asks = name in text.tested or names.flat(name).startswith("is")
+        if asks and not hasattr(instance, name) and (found := _two_values(name, None, text)):
+            return Switch("answer", name, *found)
     return None
 
 
