@@ -56,15 +56,15 @@ _TABLES: Final[dict[str, str]] = {
         "nunits numunits infeatures outfeatures neurons nneurons numneurons numinputs ninputs width hidden hiddensize "
         "hiddendim outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
     ),
-    "shape": "shape inputshape inshape paramshape outputshape xshape datashape",
+    "shape": "shape inputshape inshape paramshape outputshape xshape datashape oshape ishape",
     "flag": (
         "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining istr tr "
         "usebatchstats usebatchstatistics updatestats updatestatistics learningphase"
     ),
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
-        "evaluate testflg testflag inferencemode testtime prediction frozen testingphase testphase testingmode evalphase "
-        "inferencephase evaluationmode"
+        "evaluate testflg testflag inferencemode testtime prediction frozen testingphase testphase testingmode "
+        "evalphase inferencephase evaluationmode"
     ),
     "trainable": "trainable",
     "mode": "mode phase",
@@ -181,7 +181,7 @@ def meaning(path: Path) -> Meaning | None:
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
     if flat(owner) in GRADIENT_HOLDERS:
-        return _gradient_in(leaf) or gradient_of(leaf)
+        return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))

@@ -12,8 +12,9 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
-from bncheck.layers.classes import methods
+from bncheck.layers.classes import handed, methods
 from bncheck.layers.classes.guesses import guessed_gradients, guessed_slots
+from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH, ClassText
@@ -150,11 +151,14 @@ def _try(recipe: Recipe) -> _Trial | None:
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
     forward, backward = str(forward_of(recipe.kind)), backward_of(recipe.kind)
-    switch = methods.find_switch(instance, forward, recipe.text)
-    given = methods.forward_arguments(methods.parameters_of(instance, forward, recipe.text), switch)
-    shown = methods.parameters_of(instance, backward, recipe.text) if backward else []
-    back = methods.backward_arguments(shown)
-    return Plan(recipe, forward, given, switch, backward, back)
+    wanted, text = methods.parameters_of(instance, forward, recipe.text), recipe.text
+    x = handed.x_of(text.functions, forward, wanted)
+    switch = methods.find_switch(instance, forward, text, not x)
+    given = methods.forward_arguments(wanted, switch, not x)
+    shown = methods.parameters_of(instance, backward, text) if backward else []
+    dout, dx = handed.gradients_of(text.functions, backward, shown) if backward else ((), ())
+    back = methods.backward_arguments(shown, not dout)
+    return Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
 
 
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:

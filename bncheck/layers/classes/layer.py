@@ -13,6 +13,7 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
+from bncheck.layers.classes.handed import hand
 from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
@@ -78,14 +79,16 @@ class ClassPass:
         instance, cache = clone(self.instance, memo), clone(self.cache, memo)
         x = memo.get(id(self.given), self.given.copy())
         log = prepare_backward(plan, instance)
-        held = {role: slot.read(instance) for role, slot in plan.slots.items() if role in ("gamma", "beta")}
+        held = {role: slot.read(instance) for role, slot in plan.slots.items() if role.endswith(("gamma", "beta"))}
         old = {role: clone(value, {}) for role, value in held.items()}
         given = to_layer(dout, plan.recipe.layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
+        values["switch"] = plan.switch.train
         with running(plan, plan.backward):
+            hand(instance, plan.handed.dout, given, plan.name)
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
         self.note_writes(("dout", before, given), ("x", self.given, x))
         return Collected(plan, instance, old, log), result
@@ -205,6 +208,7 @@ def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
             getattr(instance, setting)()
         if switch.kind == "pair" and not training:
             return getattr(instance, name)(values["x"])
+        hand(instance, plan.handed.x, values["x"], plan.name)
         return plan.forward_arguments.call(getattr(instance, name), values | {"switch": setting}, "x")
 
 

@@ -175,9 +175,9 @@ NO_SWITCH = Switch("none")
 _NO_TEXT = ClassText(frozenset(), frozenset(), {})
 
 
-def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
+def find_switch(instance: Any, forward: str, text: ClassText, is_handed_x: bool = True) -> Switch:
     kind = type(instance)
-    for parameter in parameters_of(instance, forward, text)[1:]:
+    for parameter in parameters_of(instance, forward, text)[is_handed_x:]:
         if found := _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
     test = find_method(kind, names.TEST_FORWARD) or plain_beside(kind, forward)
@@ -264,10 +264,12 @@ class Arguments(NamedTuple):
     """What a method wants: parameter by parameter the name of a value, "" for None."""
 
     roles: tuple[tuple[str, str], ...]
+    without_data: bool = False
+    """Takes what it works on from the instance."""
 
     def call(self, method: Callable[..., Any], values: dict[str, Any], main: str) -> Any:
         """``main`` is all that a method is given whose parameters are not known, behind a decorator say."""
-        if not self.roles:
+        if not self.roles and not self.without_data:
             return method(values[main])
         return method(**{name: values.get(role) for name, role in self.roles})
 
@@ -276,11 +278,12 @@ class Arguments(NamedTuple):
 
 
 _OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps", "index")
+_FLAGS = ("flag", "inverted", "mode")
 _OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr", "index")
 
 
-def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Arguments:
-    main = _main(found)
+def forward_arguments(found: list[inspect.Parameter], switch: Switch, is_handed_x: bool = True) -> Arguments:
+    main = _main(found) if is_handed_x else None
     roles = [(main.name, "x")] if main else []
     for parameter in found:
         meant = role_of(parameter.name)
@@ -292,7 +295,7 @@ def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Argumen
             roles.append((parameter.name, meant.role))
         elif required(parameter):
             roles.append((parameter.name, ""))
-    return Arguments(tuple(roles))
+    return Arguments(tuple(roles), not is_handed_x)
 
 
 def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
@@ -303,8 +306,11 @@ def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     return next((p for p in found if is_data(p)), found[0] if found else None)
 
 
-def backward_arguments(given: list[inspect.Parameter]) -> Arguments:
+def backward_arguments(given: list[inspect.Parameter], is_handed_dout: bool = True) -> Arguments:
     """backward(dout), (dout, cache), (input, gradOutput), (dout, lr), (dout, optimizer)."""
+    if not is_handed_dout:
+        known = [(p, meant.role) for p in given if (meant := role_of(p.name)) and (required(p) or meant.role == "lr")]
+        return Arguments(tuple((p.name, "switch" if role in _FLAGS else role) for p, role in known), True)
     found = [(p, role_of(p.name)) for p in given]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
     free = [p.name for p, role in wanted if role not in _OF_BACKWARD]

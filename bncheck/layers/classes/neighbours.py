@@ -12,7 +12,7 @@ from bncheck.layers.conventions import flat, role_of, words
 
 _ACTIVATIONS: Final = {"activation", "act", "activ", "nonlinearity", "activationfunction"}
 _REGULARIZERS: Final = {"regularizer", "regularization", "regulariser", "regularisation", "reg", "penalty"}
-_LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound"}
+_LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound", "lin"}
 _SLOPE: Final = re.compile(r"^d|deriv|prime|grad|slope", re.IGNORECASE)
 
 
