@@ -71,7 +71,7 @@ def test_pytorchs_own_layers_pass_with_their_conventions_named(name: str, dtype:
     report = bncheck.check(getattr(torch.nn, name)(6), generate(16, 6, dtype=dtype))
     assert {s.verdict for s in report.sections} == {Verdict.PASS}
     assert [(f.code, f.severity) for f in report.findings] == [("BN407", Severity.NOTE)]
-    assert "PyTorch's momentum, the share taken" in next(s.said for s in report.sections if s.name == "running")
+    assert "momentum is the share taken (PyTorch)" in next(s.said for s in report.sections if s.name == "running")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -278,7 +278,7 @@ def test_an_eps_that_the_backward_has_of_its_own_is_found() -> None:
     assert "sqrt(var + 1e-05) stands in place of the forward's root" in report.findings[0].evidence
 
 
-def with_denominator(denominator: Callable[[Array], Array]) -> type:
+def with_denominator(denominator: Callable[[Array], Array], copies_first: bool = False) -> type:
     """A class whose eps nobody can set."""
 
     class BatchNorm:
@@ -288,7 +288,9 @@ def with_denominator(denominator: Callable[[Array], Array]) -> type:
 
         def forward(self, x: Array, training: bool = True) -> Array:
             mean, var = (x.mean(0), x.var(0)) if training else (self.running_mean, self.running_var)
-            if training:
+            if training and copies_first and not self.running_mean.any():
+                self.running_mean, self.running_var = mean, var
+            elif training:
                 self.running_mean = self.momentum * self.running_mean + (1 - self.momentum) * mean
                 self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var
             self.std = denominator(var)
@@ -323,3 +325,18 @@ def test_an_eps_of_the_layers_own_is_no_mistake(eps: float) -> None:
 def test_an_eps_in_the_wrong_place_is_one(denominator: Callable[[Array], Array], code: str) -> None:
     report = check(with_denominator(denominator))
     assert code in [f.code for f in report.findings if f.quantity == "out"]
+
+
+def running_section(update: Callable[..., Any]) -> str:
+    report = check(RIGHT._replace(update=update).pair())
+    return next(s.said for s in report.sections if s.name == "running")
+
+
+def test_the_averages_are_told_with_what_they_start_from() -> None:
+    assert running_section(RIGHT.update) == (
+        "running mean: 0.9 old + 0.1 mean, from 0; running variance: 0.9 old + 0.1 variance, from 1; "
+        "momentum is the share kept (CS231n, Keras)"
+    )
+
+    report = check(with_denominator(lambda var: np.sqrt(var + 1e-5), copies_first=True))
+    assert "the first batch copied" in next(s.said for s in report.sections if s.name == "running")

@@ -14,7 +14,8 @@ from bncheck import batchnorm
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions.finding import find
-from bncheck.layers.functions.layer import FunctionLayer, image
+from bncheck.layers.functions.layer import FunctionLayer
+from bncheck.layers.functions.layouts import image
 from bncheck.layers.functions.traits import sample
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
@@ -406,6 +407,39 @@ def test_passes_leave_no_trace() -> None:
     assert restarted is not None
     close(restarted.mean, 0.5 * other.mean + 0.5 * call.x.mean(0))
     assert sample().x.tobytes() == call.x.tobytes()
+
+
+@pytest.mark.parametrize("file", ["fn_27.py", "fn_29.py", "fn_31.py"])
+def test_what_is_kept_outside_goes_on_from_pass_to_pass(file: str) -> None:
+    (layer,) = in_file(file)
+    assert layer.traits.keeps_statistics
+    assert layer.traits.has_test_mode
+    call = sample(momentum=0.5)
+    state = layer.forward(call).state
+    for _ in range(2):
+        running = layer.forward(call, state).running()
+        assert running is not None
+        close(running.mean, 0.75 * call.x.mean(0))
+    test = sample(mode=Mode.TEST, running=True)
+    close(layer.forward(test, state).out, batchnorm.forward(test.x, test.gamma, test.beta, 1e-5, test.running))
+
+
+def test_the_backward_follows_its_own_forward() -> None:
+    (layer,) = in_file("fn_28.py")
+    call, dout = sample(), np.sin(sample().x)
+    made = layer.forward(call)
+    layer.forward(call._replace(x=call.x[::-1] ** 2))
+    right = batchnorm.backward(dout, call.x, call.gamma, 1e-5)
+    for got, want in zip(made.backward(dout), right, strict=True):
+        close(got, want)
+
+
+def test_a_batchs_own_mean_is_no_running_one() -> None:
+    text = SIMPLE.replace("def bn_forward", "NOTES = {}\ndef bn_forward").replace(
+        "    xhat =", "    NOTES['mean'], NOTES['var'] = mu, var\n    xhat =", 1
+    )
+    assert "NOTES['mean']" in text
+    assert not only(text).traits.keeps_statistics
 
 
 def test_a_backward_that_spoils_its_cache_can_be_asked_twice() -> None:

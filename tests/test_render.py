@@ -197,7 +197,7 @@ def markdown_tables(text: str) -> list[list[list[str]]]:
 @each_report
 def test_markdown_tables_are_well_formed(result: Report) -> None:
     errors, worst = markdown_tables(show(result, "markdown"))
-    assert errors[0] == ["gradient", "shape", "max rel error", "max abs error", "error bar", "power", "verdict"]
+    assert errors[0] == ["gradient", "shape", "rel error", "abs error", "error bar", "power", "verdict"]
     assert [row[-2] for row in errors[1:]] == ["8/9"] * len(result.gradients)
     assert [row[0] for row in errors[1:]] == [g.name for g in result.gradients]
     assert [row[-1] for row in errors[1:]] == [g.verdict.value for g in result.gradients]

@@ -19,6 +19,7 @@ _FOLLOWS = {
     # Running averages over the same axes, and gradients that nothing can be said of.
     "BN306": {"BN007", "BN108", "BN110", "BN205", "BN412"},
     "BN005": _OF_GRADIENTS | {"BN007", "BN308", "BN412"},  # of what differs from run to run nothing is known
+    "BN405": {"BN404"},  # eps is in the average already
     "BN502": {"BN003"},
 }
 _OF_SHAPE = {"BN002", "BN201"}

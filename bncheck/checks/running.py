@@ -32,9 +32,37 @@ def check(subject: Subject) -> Outcome:
     mean = _fit(subject, old.mean, new.mean, candidates(x, eps, "mean"))
     var = _fit(subject, old.var, new.var, candidates(x, eps, "variance"))
     findings = tuple(_judge(subject, mean, var))
-    said = "; ".join(f"running {name}: {_said(f)}" for name, f in (("mean", mean), ("variance", var)))
-    taken = "share taken" in subject.layer.traits.recognised
-    return Outcome(findings, said + "; PyTorch's momentum, the share taken" * taken)
+    starts = _starts(subject, mean, var)
+    said = [f"running {name}: {_said(f)}{starts[k]}" for k, (name, f) in enumerate((("mean", mean), ("variance", var)))]
+    return Outcome(findings, "; ".join([*said, *_convention(subject)]))
+
+
+def _convention(subject: Subject) -> Iterator[str]:
+    """Named after who uses it."""
+    if "share taken" in subject.layer.traits.recognised:
+        yield "momentum is the share taken (PyTorch)"
+    elif subject.layer.traits.takes_momentum:
+        yield "momentum is the share kept (CS231n, Keras)"
+
+
+def _starts(subject: Subject, mean: Fit | None, var: Fit | None) -> tuple[str, str]:
+    """What the averages of a fresh layer start from, as far as its first pass tells."""
+    batch = subject.probe(3, rows=8)
+    first = subject.layer.forward(subject.call(batch, Mode.TRAIN)).running()
+    if first is None or mean is None or var is None:
+        return "", ""
+    eps = subject.settings.eps
+    return (
+        _start(mean, first.mean, candidates(batch.x, eps, "mean")[mean.what]),
+        _start(var, first.var, candidates(batch.x, eps, "variance")[var.what]),
+    )
+
+
+def _start(found: Fit, value: Array, statistic: Array) -> str:
+    if np.allclose(value, statistic):
+        return ", the first batch copied"
+    initial = (value - found.taken * statistic) / found.kept if found.kept else np.full_like(value, np.nan)
+    return f", from {round(float(initial[0]), 6) + 0.0:g}" if np.ptp(initial) <= 1e-6 else ""
 
 
 def _steps(subject: Subject) -> Iterator[tuple[Statistics, Statistics, Array]]:

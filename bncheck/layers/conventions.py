@@ -40,6 +40,10 @@ WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layers
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
 CACHES: Final = frozenset(_table("cache caches cached ctx ctxt context saved"))
 """Words of an attribute that keeps what the backward pass needs."""
+UPSTREAM: Final = frozenset(
+    _table("dout delta deltas grad gradient gradoutput outputgrad dloss doutput doutputs upstream dy dlda error diff")
+)
+"""What a class calls the dout that it reads from itself."""
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
 _TABLES: Final[dict[str, str]] = {

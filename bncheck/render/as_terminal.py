@@ -24,6 +24,8 @@ def render(result: Result, look: Look) -> str:
     content = document(result, look.verbose)
     console = Console(file=io.StringIO(), force_terminal=True, width=look.width, highlight=False)
     console.print(Text(content.heading, style="bold"))
+    if not isinstance(content.blocks[0], Table):
+        console.print()  # a table brings its own
     for block in content.blocks:
         console.print(_block(block, look.width))
     assert isinstance(console.file, io.StringIO)

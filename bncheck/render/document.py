@@ -87,7 +87,7 @@ def _sections(report: Report) -> Table:
 
 def _errors(report: Report) -> Table:
     return Table(
-        ("gradient", "shape", "max rel error", "max abs error", "error bar", "power", "verdict"),
+        ("gradient", "shape", "rel error", "abs error", "error bar", "power", "verdict"),
         tuple(
             (
                 g.name,

@@ -17,10 +17,11 @@ from bncheck.layers.classes.guesses import guessed_gradients, guessed_slots
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
-from bncheck.layers.classes.methods import NO_SWITCH, ClassText
+from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import LAYOUTS, ROWS, Raw, Recipe
+from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet, reached
@@ -39,7 +40,7 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     else:
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
-    tried = [(kind, _recognise(kind, methods.read_text(tree, kind), Path(path).name)) for kind in chosen]
+    tried = [(kind, _recognise(kind, read_text(tree, kind), Path(path).name)) for kind in chosen]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
         tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]

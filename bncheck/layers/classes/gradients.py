@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bncheck.layers.classes import handed
 from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
-from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, returned_roles, words
+from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, meaning, returned_roles, words
 
 
 def prepare_backward(plan: Plan, instance: Any) -> Recorder:
@@ -36,6 +36,8 @@ class Collected:
     instance: Any
     old: dict[str, Any]
     log: Recorder
+    grads: dict[str, Any] = field(default_factory=dict)
+    """What the backward was handed to write into."""
 
     def parts(self, result: Any) -> dict[str, Any]:
         """By role: returned, kept in an attribute, handed to an optimizer, or hidden in a step."""
@@ -49,6 +51,10 @@ class Collected:
         return found
 
     def _returned(self, result: Any) -> dict[str, Any]:
+        if isinstance(result, (tuple, list)) and (packed := [one for one in result if isinstance(one, dict)]):
+            grads = {role: _in_dict(packed[0], role) for role in ("dgamma", "dbeta")}
+            if all(value is not None for value in grads.values()):
+                return grads | {"dx": next((one for one in result if not isinstance(one, dict)), None)}
         named = _flatten(result)
         names: list[str] | None = [name for name, _ in named]
         if len(named) < 2 or not any(name for name, _ in named):
@@ -65,6 +71,8 @@ class Collected:
         slots, parameter = self.plan.slots, role[1:]
         if role in slots and (value := slots[role].read(self.instance)) is not None and not self._left(role, value):
             return value
+        if (found := _in_dict(self.grads, role)) is not None:
+            return found
         if self.log.log:
             return self.log.find(parameter, self.old.get(parameter))
         if self.plan.steps and parameter in slots:
@@ -90,6 +98,12 @@ def kept_cache(before: dict[str, Any], instance: Any) -> tuple[Any, ...]:
     # A dict that was there before may have been filled.
     chosen = [name for name in new if name in named] or named or (packed if len(packed) == 1 else [])
     return tuple(after[name] for name in chosen[:1])
+
+
+def _in_dict(grads: dict[str, Any], role: str) -> Any:
+    """The entry gamma or dgamma of a dict of gradients."""
+    known = {key: meaning(((".", "grads"), ("[", str(key)))) for key in grads}
+    return next((grads[key] for key, meant in known.items() if meant and meant.role == role), None)
 
 
 def _flatten(result: Any) -> list[tuple[str, Any]]:

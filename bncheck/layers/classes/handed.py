@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from bncheck.layers.classes.instances import NOWHERE, get, put
-from bncheck.layers.conventions import INPUT_GRADIENTS, OUTPUTS, Path, flat, role_of
+from bncheck.layers.conventions import INPUT_GRADIENTS, OUTPUTS, UPSTREAM, Path, flat, role_of
 from bncheck.layers.isolation import Unrunnable
 
-_UPSTREAM: Final = frozenset(
-    "dout delta deltas grad gradient gradoutput outputgrad dloss doutput doutputs upstream dy dlda error diff".split()
-)
 # Parameters that are no data, wherever they stand.
-_SETTINGS: Final = frozenset("flag inverted mode trainable lr momentum eps index optimizer".split())
+_SETTINGS: Final = {"flag", "inverted", "mode", "trainable", "lr", "momentum", "eps", "index", "optimizer"}
 
 
 class Handed(NamedTuple):
@@ -40,7 +37,7 @@ def gradients_of(
     """self.delta, which the backward pass reads, and self.previous.delta, which it sets."""
     dout: Path = () if _has_data(shown) else _read(functions, backward, _is_upstream)
     stored = [use.chain for use in _uses(functions, backward) if use.is_set and len(use.chain) > 1]
-    dx = [chain for chain in stored if flat(chain[-1]) in {*_UPSTREAM, *INPUT_GRADIENTS}] if dout else []
+    dx = [chain for chain in stored if flat(chain[-1]) in {*UPSTREAM, *INPUT_GRADIENTS}] if dout else []
     return dout, _path(dx[0]) if dx else ()
 
 
@@ -75,7 +72,7 @@ def _is_input(chain: tuple[str, ...]) -> bool:
 
 
 def _is_upstream(chain: tuple[str, ...]) -> bool:
-    return len(chain) == 1 and flat(chain[0]) in _UPSTREAM
+    return len(chain) == 1 and flat(chain[0]) in UPSTREAM
 
 
 def _read(functions: dict[str, ast.FunctionDef], method: str, is_it: Callable[[tuple[str, ...]], bool]) -> Path:

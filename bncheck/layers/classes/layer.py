@@ -85,13 +85,14 @@ class ClassPass:
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
+        grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
         values["switch"] = plan.switch.train
         with running(plan, plan.backward):
             hand(instance, plan.handed.dout, given, plan.name)
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
         self.note_writes(("dout", before, given), ("x", self.given, x))
-        return Collected(plan, instance, old, log), result
+        return Collected(plan, instance, old, log, grads), result
 
     def note_writes(self, *compared: tuple[str, Array, Array]) -> None:
         new = [name for name, before, after in compared if not _same(before, after) and name not in self.written]

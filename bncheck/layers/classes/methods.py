@@ -5,93 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.instances import attributes, leaves
 from bncheck.layers.classes.passes import find_method, inner_of, plain_beside
-from bncheck.layers.conventions import Path, role_of
-
-
-@dataclass(frozen=True)
-class ClassText:
-    """What the source of a class says that its objects do not: constants, attributes, returned names."""
-
-    constants: frozenset[str]
-    attributes: frozenset[str]
-    functions: dict[str, ast.FunctionDef]
-    optimizers: frozenset[str] = frozenset()
-    """What a step is asked of, as in self.optimizer.update(...)."""
-    tested: frozenset[str] = frozenset()
-    """Attributes that a condition asks for, as in ``if self.optimizer:``."""
-    called: frozenset[str] = frozenset()
-    """Attributes that are called, and never used otherwise."""
-
-    def word(self, choices: Iterable[str], default: str) -> str:
-        return next((word for word in choices if word in self.constants), default)
-
-    def setters(self, attribute: str) -> list[str]:
-        """The methods that assign an attribute."""
-        return [
-            name
-            for name, function in self.functions.items()
-            for node in ast.walk(function)
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and _is_self(node.value)
-            if node.attr == attribute
-        ]
-
-    def returned(self, method: str) -> list[str] | None:
-        """The names in the last return of several values; "" for what has none."""
-        function = self.functions.get(method)
-        tuples = [
-            node.value
-            for node in (ast.walk(function) if function else ())
-            if isinstance(node, ast.Return) and isinstance(node.value, (ast.Tuple, ast.List))
-        ]
-        return [_name_of(item) for item in _flattened(tuples[-1])] if tuples else None
-
-
-def _flattened(node: ast.expr) -> list[ast.expr]:
-    if isinstance(node, (ast.Tuple, ast.List)):
-        return [inner for item in node.elts for inner in _flattened(item)]
-    return [node]
-
-
-def _name_of(node: ast.expr) -> str:
-    while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        node = node.func.value  # dgamma.reshape(-1)
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def read_text(tree: ast.Module, kind: type) -> ClassText:
-    """Of a class and of those of its bases that stand in the same file."""
-    wanted = [base.__name__ for base in reversed(kind.__mro__)]
-    found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in wanted}
-    nodes = [found[name] for name in wanted if name in found]
-    inside = [node for top in nodes for node in ast.walk(top)]
-    own = [n for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)]
-    functions = {id(n.func) for n in inside if isinstance(n, ast.Call)}
-    return ClassText(
-        frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
-        frozenset(n.attr for n in own),
-        {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
-        frozenset(_name_of(n.value) for n in inside if isinstance(n, ast.Attribute) and n.attr in names.STEPS),
-        frozenset(
-            part.attr
-            for n in inside
-            if isinstance(n, ast.If | ast.IfExp | ast.While | ast.Assert)
-            for part in ast.walk(n.test)
-            if isinstance(part, ast.Attribute)
-        ),
-        frozenset(n.attr for n in own) - {n.attr for n in own if id(n) not in functions},
-    )
-
-
-def _is_self(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name) and node.id == "self"
+from bncheck.layers.classes.text import ClassText, literal
+from bncheck.layers.conventions import Path, flat, role_of
 
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -117,15 +37,11 @@ def parameters_of(instance: Any, method: str, text: ClassText) -> list[inspect.P
 def _written_parameters(function: ast.FunctionDef) -> list[inspect.Parameter]:
     arguments = function.args
     given = arguments.args[1:]
-    defaults = [None] * (len(given) - len(arguments.defaults)) + [_literal(d) for d in arguments.defaults]
+    defaults = [None] * (len(given) - len(arguments.defaults)) + [literal(d) for d in arguments.defaults]
     return [
         inspect.Parameter(a.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d if i >= 1 else inspect._empty)
         for i, (a, d) in enumerate(zip(given, defaults[-len(given) :] if given else [], strict=True))
     ]
-
-
-def _literal(node: ast.expr) -> Any:
-    return node.value if isinstance(node, ast.Constant) else None
 
 
 def _options(function: ast.FunctionDef) -> list[inspect.Parameter]:
@@ -136,7 +52,7 @@ def _options(function: ast.FunctionDef) -> list[inspect.Parameter]:
             keys += node.args[:1]
         elif isinstance(node, ast.Subscript):
             keys.append(node.slice)
-    named = dict.fromkeys(_literal(key) for key in keys)
+    named = dict.fromkeys(literal(key) for key in keys)
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None)
         for name in named
@@ -277,7 +193,7 @@ class Arguments(NamedTuple):
         return any(role == other for _, other in self.roles)
 
 
-_OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps", "index")
+_OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps", "index", "grads")
 _FLAGS = ("flag", "inverted", "mode")
 _OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr", "index")
 
@@ -313,6 +229,9 @@ def backward_arguments(given: list[inspect.Parameter], is_handed_dout: bool = Tr
         return Arguments(tuple((p.name, "switch" if role in _FLAGS else role) for p, role in known), True)
     found = [(p, role_of(p.name)) for p in given]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
+    wanted = [
+        (p, "grads" if i and flat(p.name) in names.GRADIENT_HOLDERS else role) for i, (p, role) in enumerate(wanted)
+    ]
     free = [p.name for p, role in wanted if role not in _OF_BACKWARD]
     upstream = free[0] if free else wanted[0][0].name if wanted else found[0][0].name if found else ""
     # What else it asks for are the further results of the forward pass, in their order.

@@ -9,10 +9,23 @@ import numpy as np
 
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat, role_of, words
+from bncheck.layers.dotted import Settings
 
 _ACTIVATIONS: Final = {"activation", "act", "activ", "nonlinearity", "activationfunction"}
 _REGULARIZERS: Final = {"regularizer", "regularization", "regulariser", "regularisation", "reg", "penalty"}
 _LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound", "lin"}
+_SETTINGS: Final = {
+    "cfg",
+    "config",
+    "conf",
+    "settings",
+    "opts",
+    "options",
+    "hparams",
+    "args",
+    "params",
+    "hyperparameters",
+}
 _SLOPE: Final = re.compile(r"^d|deriv|prime|grad|slope", re.IGNORECASE)
 
 
@@ -22,13 +35,13 @@ class Regularizer:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self._step if name in names.STEPS else lambda *arguments, **options: 0.0
+        return self._step if name in names.STEPS else lambda *_, **__: 0.0
 
-    def __call__(self, *arguments: Any, **options: Any) -> float:
+    def __call__(self, *_: Any, **__: Any) -> float:
         return 0.0
 
     @staticmethod
-    def _step(parameters: Any, *arguments: Any, **options: Any) -> Any:
+    def _step(parameters: Any, *_: Any, **__: Any) -> Any:
         return parameters
 
 
@@ -40,11 +53,11 @@ class Activation:
             raise AttributeError(name)
         return _ones if _SLOPE.search(name) else self
 
-    def __call__(self, value: Any, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, value: Any, *_: Any, **__: Any) -> Any:
         return value
 
 
-def _ones(value: Any, *arguments: Any, **options: Any) -> Any:
+def _ones(value: Any, *_: Any, **__: Any) -> Any:
     return np.ones_like(value)
 
 
@@ -61,11 +74,22 @@ class LayerBefore:
         return self.units if found.role == "size" else self.output_shape
 
 
-def stand_in(name: str, d: int, shape: tuple[int, ...]) -> Any:
-    """For an argument of that name; None where it says nothing."""
+def stand_in(name: str, d: int, shape: tuple[int, ...], asked: frozenset[str] = frozenset()) -> Any:
+    """For an argument of that name, of which certain attributes or keys are asked; None where it says nothing."""
     parts = {*words(name), flat(name)}
+    if parts & _SETTINGS and asked:
+        roles = {key: meant.role for key in asked if (meant := role_of(key))}
+        values: dict[str, Any] = {
+            "size": d,
+            "shape": shape,
+            "eps": 1e-5,
+            "momentum": 0.9,
+            "mode": "train",
+            "flag": True,
+        }
+        return Settings({key: values[role] for key, role in roles.items() if role in values})
     if parts & _ACTIVATIONS:
         return Activation()
     if parts & _REGULARIZERS:
         return Regularizer()
-    return LayerBefore(d, shape) if parts & _LAYERS and not parts & {"name", "type", "kind"} else None
+    return LayerBefore(d, shape) if _LAYERS & {*words(name)[-1:], flat(name)} else None

@@ -11,9 +11,10 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.instances import Recorder, leaves, put
-from bncheck.layers.classes.methods import ClassText, parameters, required
+from bncheck.layers.classes.methods import parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
 from bncheck.layers.classes.passes import find_method, forward_of, method_names
+from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
@@ -184,7 +185,7 @@ class Recipe:
             return 1
         if "init" in flat(name):
             return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
-        helper = stand_in(name, d, self._shape(d))
+        helper = stand_in(name, d, self._shape(d), self.text.asked.get(name, frozenset()))
         return (d, None, (d,))[self.form] if helper is None else helper
 
     def _prepare(self, instance: Any, d: int, raw: Raw) -> None:

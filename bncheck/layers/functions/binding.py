@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from bncheck.layers.dotted import Settings
 from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
@@ -34,6 +35,7 @@ VAR = re.compile(
 STATISTICS = (("mean", MEAN), ("var", VAR))
 DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
 LABELS = "name scope label prefix suffix key"
+GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
 OUTS = "out y output outputs yout result"
 TRAIN_WORDS = "train training tr fit learn"
@@ -79,6 +81,8 @@ class Slot(NamedTuple):
     spread: bool = False
     keys: tuple[tuple[str, str], ...] | None = None
     """A dict: its keys, and the role of each."""
+    dotted: bool = False
+    """An object whose attributes they are."""
     parts: tuple[str, ...] = ()
     """A tuple: the role of each part."""
     default: Any = None
@@ -87,6 +91,7 @@ class Slot(NamedTuple):
         """None: leave the argument to its default."""
         if self.keys is not None:
             made = values["state"].get(self.name, {})
+            made = Settings(made) if self.dotted else made
             made.update((key, values[role]) for key, role in self.keys if values[role] is not None)
             for key, role in self.keys if eager else ():
                 if role in START and key not in made:
@@ -181,6 +186,9 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
         one.name, "", one.default is one.empty and not spread, one.kind is one.KEYWORD_ONLY, spread, default=default
     )
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
+    if dotted and not roles and not role_of(one.name):
+        return made._replace(keys=tuple((key, role) for key, role in dotted if role not in taken), dotted=True)
     if roles or (not role_of(one.name) and plain(one.name) in DICTS.split() and not uses.parts):
         return made._replace(keys=tuple((key, role) for key, role in roles if role not in taken))
     parts = tuple(map(role_of, uses.parts))

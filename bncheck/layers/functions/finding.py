@@ -17,7 +17,9 @@ from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.binding import Values
-from bncheck.layers.functions.layer import FLAT, IMAGES, FunctionLayer, FunctionPass
+from bncheck.layers.functions.kept import Keeper
+from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
+from bncheck.layers.functions.layouts import FLAT, IMAGES
 from bncheck.layers.functions.pairs import Pair, pairs
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
@@ -48,12 +50,13 @@ def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
 
 
 def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer]:
+    keeper = Keeper(source, pair.functions)
     layouts = IMAGES + FLAT if pair.image else FLAT + IMAGES
     bindings = by.bindings(pair.forward, pair.forward_name, source)
     inference = pair.inference and by.bindings(pair.inference, pair.inference_name, source)[0]
     for layout in layouts:
         for binding in bindings:
-            yield FunctionLayer(name, pair, source, binding, layout, inference=inference)
+            yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference)
 
 
 def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
@@ -102,10 +105,11 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
 def cache_of(made: FunctionPass) -> Any:
     """What the forward pass returns beside out and running statistics."""
     items = made.items
-    if len(items) == 1:
-        return None
-    out = made.layer.find_out(items, made.values["x"].shape)
     passed = [value for value in made.passed.values() if isinstance(value, dict)]
+    if len(items) == 1:
+        # What it was given may hold everything.
+        return passed[0] if len(passed) == 1 else None
+    out = made.layer.find_out(items, made.values["x"].shape)
     statistics = "mean" in made.layer.binding.named
     rest = [
         (name, item)
@@ -161,7 +165,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
 
     def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
         given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
-        given["pool"] = pool_of(made)
+        given |= {"pool": pool_of(made), "grads": {"": {}}}
         values = {name: given[kind].get(key) for name, kind, key in sources}
         leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
         return ([*values.values()], {}) if leading else ([], values)
@@ -179,6 +183,8 @@ def _incoming(parameters: list[Parameter], pool: dict[str, Any]) -> str:
 def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, str]:
     if by.plain(name) in by.CACHES.split():
         return "cache", ""
+    if by.plain(name) in by.GRADS.split() and name not in made.passed:
+        return "grads", ""
     if name in pool:
         return "pool", name
     if name in made.passed:

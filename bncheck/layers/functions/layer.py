@@ -15,6 +15,8 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.binding import Binding, Values
+from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
+from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import guarded, quiet
@@ -22,67 +24,12 @@ from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
 
-class Layout(NamedTuple):
-    """How (N, M) and (M,) look to the user's functions."""
-
-    name: str
-    inwards: Callable[[Array], Array]
-    """A copy, always."""
-    outwards: Callable[[Array, int], Array]
-    parameter: Callable[[Array], Array]
-
-
-@functools.lru_cache(maxsize=256)
-def image(n: int) -> tuple[int, int, int]:
-    """n as a product of three, all above 1 if that can be, and as equal as can be."""
-    sides = [d for d in range(1, n + 1) if n % d == 0]
-    thirds = [(n // (h * w), h, w) for h in sides for w in sides if h <= w and n % (h * w) == 0]
-    return max(thirds, key=lambda s: (s[1] > 1 and s[2] > 1, s[0] > 1, -max(s)))
-
-
-def _channels(x: Array, place: int) -> Array:
-    made = x.reshape(*image(len(x)), x.shape[1])
-    return np.array(np.moveaxis(made, -1, place), order="C")
-
-
-def _from_channels(a: Array, n: int, place: int) -> Array:
-    return np.moveaxis(a, place, -1).reshape(n, -1)
-
-
-def _copy(a: Array) -> Array:
-    return a.copy()
-
-
-def _row(a: Array) -> Array:
-    return a.reshape(1, -1).copy()
-
-
-ROWS = Layout("", _copy, lambda a, _: a, _copy)
-NCHW = Layout("(N, C, H, W)", lambda x: _channels(x, 1), lambda a, n: _from_channels(a, n, 1), _copy)
-NCL = Layout(
-    "(N, C, L)",
-    lambda x: _channels(x, 1).reshape(image(len(x))[0], x.shape[1], -1),
-    lambda a, n: _from_channels(a, n, 1),
-    _copy,
-)
-NHWC = Layout("(N, H, W, C)", lambda x: _channels(x, 3), lambda a, n: _from_channels(a, n, 3), _copy)
-FIRST = Layout("features first", lambda x: x.T.copy(), lambda a, _: a.T, lambda v: v.reshape(-1, 1).copy())
-FLAT = (ROWS, ROWS._replace(parameter=_row), FIRST, FIRST._replace(parameter=_copy))
-IMAGES = (
-    # (C,) first: it broadcasts against the wrong axis in no layout, as (1, C, 1, 1) does.
-    NCHW,
-    NHWC,
-    NCL,
-    NCHW._replace(parameter=lambda v: v.reshape(1, -1, 1, 1).copy()),
-    NHWC._replace(parameter=lambda v: v.reshape(1, 1, 1, -1).copy()),
-)
-
-
 class State(NamedTuple):
     """What goes on from pass to pass: dicts of settings as the function left them, and running statistics."""
 
     dicts: dict[str, dict[str, Any]]
     running: Statistics | None
+    held: Held
 
 
 @dataclass
@@ -92,6 +39,8 @@ class FunctionPass:
     values: Values
     passed: Values
     items: by.Items
+    held: Held
+    """What the functions keep outside of their arguments, after the pass."""
     dout: tuple[Array, Array] | None = None
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of dx, dgamma and dbeta, as the last backward pass returned them."""
@@ -106,7 +55,7 @@ class FunctionPass:
     @property
     def state(self) -> State:
         dicts = {key: value for key, value in self.passed.items() if isinstance(value, dict)}
-        return State(dicts, self.running())
+        return State(dicts, self.running(), self.held)
 
     def running(self) -> Statistics | None:
         found = [self._statistic(role) for role in by.START]
@@ -132,7 +81,7 @@ class FunctionPass:
             value = self.passed.get(slot.name)
             if value is not None and role in (slot.role, *slot.parts):
                 return value[slot.parts.index(role)] if slot.parts else value
-        return None
+        return dict(places(self.held)).get(self.layer.homes[role]) if role in self.layer.homes else None
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -163,7 +112,9 @@ class FunctionPass:
         if not layer.repeats:
             args, named = _fresh((args, named), given)
         with quiet(), guarded(layer.pair.backward_name):
-            return layer.pair.backward(*args, **named)
+            layer.keeper.restore(self.held)
+            dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
+            return _with_written(layer.pair.backward(*args, **named), dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], Values]:
@@ -171,6 +122,22 @@ def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], 
         return deepcopy(arguments, {id(but): but})
     except Exception:  # a cache may hold what cannot be copied; then the second pass is as good as the first
         return arguments
+
+
+def _with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]) -> Any:
+    """What came back, with the gradients that were written into a dict instead; beside each what it held before."""
+    if isinstance(result, dict) or (isinstance(result, tuple | list) and len(result) > 1):
+        return result
+    found = {
+        key: value
+        for made, old in dicts
+        for key, value in made.items()
+        if value is not old.get(key) and by.gradient_of(str(key))
+        # In a dict of other things gamma is gamma, and dgamma its gradient.
+        if not old or by.plain(str(key)).startswith(("d", "grad"))
+    }
+    first = result[0] if isinstance(result, tuple | list) and result else result
+    return (found if first is None else {**found, "dx": first}) if found else result
 
 
 def vector(value: Any, d: int) -> Array:
@@ -185,6 +152,9 @@ def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
         return [(str(key), value) for key, value in result.items()]
     if not isinstance(result, tuple | list):
         return list(zip(names(1), [result], strict=False))
+    if any(isinstance(one, dict) for one in result):
+        pairs = zip(names(len(result)), result, strict=True)
+        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
     laid = list[Any]()
     for one in result:
         laid += one if isinstance(one, tuple | list) else [one]
@@ -200,6 +170,7 @@ class FunctionLayer:
     pair: Pair
     source: Source
     binding: Binding
+    keeper: Keeper
     layout: Layout = ROWS
     plan: Callable[[FunctionPass, Array], tuple[list[Any], Values]] = field(default=lambda *_: ([], {}))
     order: tuple[int | None, ...] = (0, 1, 2)
@@ -210,21 +181,31 @@ class FunctionLayer:
     fixed: bool = False
     """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
     inference: Binding | None = None
+    homes: dict[str, Home] = field(default_factory=dict)
+    """Where running statistics are kept that are neither given nor returned."""
     traits: Traits = UNKNOWN
 
     def forward(self, call: Call, state: object = None) -> FunctionPass:
-        values = self._values(call, state if isinstance(state, State) else State({}, None))
+        state = state if isinstance(state, State) else State({}, None, self.keeper.start)
+        values = self._values(call, state)
         test = self.inference is not None and call.settings.mode is Mode.TEST
         binding = self.inference if test and self.inference else self.binding
         function = self.pair.inference if test else self.pair.forward
         args, named, passed = binding.arguments(values)
         with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
             assert function is not None
-            self.source.restart(self.pair.forward_name, self.pair.forward)
+            self.keeper.restore(self._start(call, state))
             result = function(*args, **named)
-        made = FunctionPass(self, call, values, passed, self._items(result))
+        made = FunctionPass(self, call, values, passed, self._items(result), self.keeper.held())
         _ = made.out
         return made
+
+    def _start(self, call: Call, state: State) -> Held:
+        """What the globals hold before the pass: what the last one left, with the running statistics asked for."""
+        held = state.held
+        for role, home in self.homes.items() if call.running else ():
+            held = placed(held, home, self.layout.parameter(getattr(call.running, role)))
+        return held
 
     def _values(self, call: Call, state: State) -> Values:
         settings, parameter = call.settings, self.layout.parameter

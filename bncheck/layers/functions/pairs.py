@@ -42,6 +42,11 @@ class Pair(NamedTuple):
         first = self.name == self.forward_name
         return (self.forward_name, self.backward_name, self.inference_name) if first else (self.backward_name,)
 
+    @property
+    def functions(self) -> dict[str, Function | None]:
+        named = (self.forward_name, self.backward_name, self.inference_name)
+        return dict(zip(named, (self.forward, self.backward, self.inference), strict=True))
+
 
 class Member(NamedTuple):
     name: str

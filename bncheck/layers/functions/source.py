@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any, NamedTuple
 
-import numpy as np
-
-_KEPT = (int, float, np.ndarray, dict, list)
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
 
 
@@ -20,6 +16,8 @@ class Uses(NamedTuple):
     """The keys it is asked for, as a dict, with the defaults that are written out."""
     parts: tuple[str, ...]
     """The names it is unpacked to."""
+    dotted: tuple[str, ...] = ()
+    """The attributes it is asked for, methods left out."""
 
 
 class Source:
@@ -28,20 +26,16 @@ class Source:
     def __init__(self, tree: ast.Module) -> None:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
-        self._started: dict[str, dict[str, Any]] = {}
-
-    def restart(self, name: str, function: Any) -> None:
-        """Gives the globals that a function writes the values that they had before its first call."""
-        node, space = self.functions.get(name), getattr(function, "__globals__", {})
-        written = [one for part in ast.walk(node) if isinstance(part, ast.Global) for one in part.names] if node else []
-        if name not in self._started:
-            self._started[name] = {one: deepcopy(space[one]) for one in written if isinstance(space.get(one), _KEPT)}
-        space.update(deepcopy(self._started[name]))
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""
         node, keys, parts = self.functions.get(function), dict[str, Any](), tuple[str, ...]()
-        for inner in ast.walk(node) if node else ():
+        inside = list(ast.walk(node)) if node else []
+        called = [inner.func for inner in inside if isinstance(inner, ast.Call)]
+        dotted = [
+            n.attr for n in inside if isinstance(n, ast.Attribute) and _named(n.value, parameter) and n not in called
+        ]
+        for inner in inside:
             keys.update(_keys(inner, parameter))
             if isinstance(inner, ast.Assign) and _named(inner.value, parameter):
                 target = inner.targets[0]
@@ -49,7 +43,7 @@ class Source:
             if isinstance(inner, ast.Call) and depth:
                 for callee, theirs in self._handed_on(inner, parameter):
                     keys = {**self.uses(callee, theirs, depth - 1).keys, **keys}
-        return Uses(keys, parts)
+        return Uses(keys, parts, tuple(dict.fromkeys(dotted)))
 
     def _handed_on(self, call: ast.Call, parameter: str) -> Iterator[tuple[str, str]]:
         callee = self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None

@@ -11,6 +11,8 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised
+from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.kept import Home, places
 from bncheck.layers.functions.layer import FunctionLayer
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
@@ -35,7 +37,24 @@ def with_conventions(layer: FunctionLayer) -> FunctionLayer:
         and not any(slot.needed and slot.role == "mean" for slot in layer.binding.slots)
     ):
         layer = replace(layer, fixed=_differs(layer, sample(), sample(running=True)))
+    layer = replace(layer, homes={} if "mean" in layer.binding.named else _homes(layer))
     return replace(layer, takes_share=_takes_share(layer), repeats=_repeats(layer))
+
+
+def _homes(layer: FunctionLayer) -> dict[str, Home]:
+    """The running statistics among what the functions keep; what only repeats the batch's are none."""
+    call = sample(*((24, 5) if layer.layout.name.startswith("(") else (5, 3)))
+    batch, found = batchnorm.batch_statistics(call.x)._asdict(), dict[str, Home]()
+    try:
+        held = layer.forward(call).held
+    except LayerRaised:
+        return {}
+    known = [(by.role_of(home.key or home.name), home, value) for home, value in places(held)]
+    for role, home, value in sorted(known, key=lambda one: not by.is_kept(one[1].key or one[1].name)):
+        fits = role in batch and np.size(value) == len(batch[role]) and isinstance(value, np.ndarray)
+        if fits and (by.is_kept(home.key or home.name) or not np.allclose(np.ravel(value), batch[role])):
+            found.setdefault(role, home)
+    return found if len(found) == len(batch) else {}
 
 
 def _takes_share(layer: FunctionLayer) -> bool:

@@ -1,0 +1,17 @@
+"""Settings, as people hand them on: by key or by attribute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Settings(dict[str, Any]):
+    """A dict whose keys are attributes too."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self:
+            raise AttributeError(name)
+        return self[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self[name] = value
