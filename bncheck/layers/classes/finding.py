@@ -184,8 +184,7 @@ def _with_statistics(plan: Plan, fresh: Any, made: ClassPass, x: Array) -> Plan:
     slots = {role: named[role] for role in ("mean", "var") if role in named} | plan.slots
     plan = replace(plan, slots=slots | guessed_slots(replace(plan, slots=slots), fresh, later, x))
     held = [slot for role, slot in plan.slots.items() if role in ("mean", "var")]
-    left = _alike(held, fresh, made.instance)
-    return replace(plan, backs=left and not _alike(held, made.instance, later))
+    return replace(plan, backs=not _alike(held, made.instance, later))
 
 
 def _alike(slots: list[Slot], one: Any, other: Any) -> bool:

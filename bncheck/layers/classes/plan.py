@@ -35,7 +35,7 @@ class Plan:
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
     backs: bool = False
-    """Its running statistics move in the backward pass."""
+    """Its running statistics move in the backward pass too, or in it alone."""
     warm: bool = False
     """Makes its parameters during the first forward pass, whatever was set before."""
     takes_share: bool = False
