@@ -99,7 +99,7 @@ def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Find
         yield CATALOGUE["BN410"].found("running_var", f"running_var averages the {var.what}")
     elif var is not None and "eps" in var.what:
         yield CATALOGUE["BN405"].found("running_var", f"running_var averages the {var.what}")
-    if var is not None and var.what == "unbiased variance":
+    if var is not None and var.what.startswith("unbiased variance") and "eps" not in var.what:
         yield CATALOGUE["BN407"].found("running_var", "running_var averages the variance divided by N - 1")
     yield from _shares(subject, [f for f in (mean, var) if f])
 

@@ -76,7 +76,7 @@ def read(observed: Iterable[tuple[Call, Array, Array]], test: bool) -> Reading |
     """The reading with the fewest mistakes that agrees with every (call, out, allowed), or None."""
     seen = list(observed)
     for ways in sorted(_combinations(test), key=lambda ways: len(_codes(ways, test))):
-        if all(_agrees(_out(ways, call), out, allowed) for call, out, allowed in seen):
+        if all(_agrees(_out(ways, call), out, _rounding(ways, call, allowed)) for call, out, allowed in seen):
             return Reading(_codes(ways, test), _said(ways), ways)
     return None
 
@@ -101,7 +101,15 @@ def _said(ways: tuple[Way, ...]) -> str:
 
 
 def _out(ways: tuple[Way, ...], call: Call) -> Array:
-    source, axes, variance, denominator, affine = (way.does for way in ways)
+    mean, root = _divided(ways, call)
+    affine = ways[-1].does
+    with np.errstate(all="ignore"):
+        return np.asarray(affine((call.x - mean) / root, call.gamma, call.beta))  # type: ignore[operator]
+
+
+def _divided(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
+    """What x is normalized by: out is made of (x - mean) / root."""
+    source, axes, variance, denominator, _ = (way.does for way in ways)
     if source:
         assert call.running is not None
         mean, var = call.running
@@ -109,8 +117,16 @@ def _out(ways: tuple[Way, ...], call: Call) -> Array:
         mean, var = axes(call.x)  # type: ignore[operator]
         var = var * variance(len(call.x))  # type: ignore[operator]
     with np.errstate(all="ignore"):
-        xhat = (call.x - mean) / denominator(var, call.settings.eps)  # type: ignore[operator]
-        return np.asarray(affine(xhat, call.gamma, call.beta))  # type: ignore[operator]
+        return mean, denominator(var, call.settings.eps)  # type: ignore[operator]
+
+
+def _rounding(ways: tuple[Way, ...], call: Call, allowed: Array) -> Array:
+    """What is allowed to the definition, with the smaller root that other ways may divide by."""
+    statistics = call.running if ways[0].does else None
+    var = statistics.var if statistics is not None else call.x.var(axis=0)
+    with np.errstate(all="ignore"):
+        growth = np.sqrt(var + call.settings.eps) / _divided(ways, call)[1]
+        return np.asarray(allowed * np.where(growth > 1, growth, 1))
 
 
 def _agrees(guess: Array, out: Array, allowed: Array) -> bool:

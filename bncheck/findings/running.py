@@ -23,10 +23,15 @@ class Fit(NamedTuple):
 
 def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
     """What a layer could average, by name; the right one first."""
-    var = x.var(axis=0)
-    unbiased = var * len(x) / max(len(x) - 1, 1)
     if running_of == "mean":
-        return {"mean": x.mean(axis=0), "mean over all entries": np.full_like(var, x.mean())}
+        return {"mean": x.mean(axis=0), "mean over all entries": np.full(x.shape[1], x.mean())}
+    columns = _variances(x.var(axis=0), len(x), eps)
+    entries = _variances(np.full(x.shape[1], x.var()), x.size, eps)
+    return columns | {f"{name} over all entries": value for name, value in entries.items()}
+
+
+def _variances(var: Array, n: int, eps: float) -> dict[str, Array]:
+    unbiased = var * n / max(n - 1, 1)
     return {
         "variance": var,
         "unbiased variance": unbiased,
@@ -36,7 +41,6 @@ def candidates(x: Array, eps: float, running_of: str) -> dict[str, Array]:
         "standard deviation with eps": np.sqrt(var + eps),
         "unbiased standard deviation": np.sqrt(unbiased),
         "inverse standard deviation": 1 / np.sqrt(var + eps),
-        "variance over all entries": np.full_like(var, x.var()),
     }
 
 

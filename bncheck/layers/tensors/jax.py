@@ -15,6 +15,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
 from bncheck.layers.tensors.arrays import Functional, Signature, ordered
+from bncheck.layers.tensors.flax import function_of
 from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
 
@@ -70,11 +71,11 @@ class Jax:
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
-    """A function over JAX arrays, or a pair of them, forward and backward.  Flax's own BatchNorm is made one."""
+    """A function over JAX arrays, or a pair of them, forward and backward.  a module of Flax's is made one."""
     if "jax" not in sys.modules:
         return None
     function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
-    made = _of_flax(function)
+    made = function_of(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
     signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
@@ -83,36 +84,6 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     layer = Functional(name, made or function, signature, Jax((backward, back) if back else None))
     way = f"gradients by {getattr(backward, '__name__', 'backward')}" if back else "gradients by vjp"
     return settled(layer, f"{'flax module' if made else 'JAX function'} {name}", way, placed(path, function, name))
-
-
-def _of_flax(thing: Any) -> Any:
-    """The module's pure function; it keeps its parameters and its statistics outside of itself anyway."""
-    linen: Any = sys.modules.get("flax.linen")
-    cls = thing if inspect.isclass(thing) else type(thing)
-    if linen is None or not issubclass(cls, linen.BatchNorm):
-        return None
-    module: Any = thing() if inspect.isclass(thing) else thing
-    share = module.momentum
-
-    def batch_norm(
-        x: Any,
-        gamma: Any,
-        beta: Any,
-        running_mean: Any,
-        running_var: Any,
-        training: bool,
-        eps: float,
-        momentum: float = share,
-    ) -> Any:
-        own = module.clone(use_running_average=not training, momentum=momentum, epsilon=eps)
-        variables = {
-            "params": {"scale": gamma, "bias": beta},
-            "batch_stats": {"mean": running_mean, "var": running_var},
-        }
-        out, new = own.apply(variables, x, mutable=["batch_stats"])
-        return out, new["batch_stats"]["mean"], new["batch_stats"]["var"]
-
-    return batch_norm
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
