@@ -88,8 +88,8 @@ ENTRIES = (
         "look for a division by zero (a variance without eps, N - 1 with N = 1), a root of a negative "
         "number (E[x²] - E[x]²) or an overflow on the way to this entry",
         why="The definition is finite wherever var + eps > 0 and its dtype holds the result, so a NaN is made by "
-        "the layer: 0 / 0, the root of a negative number, infinity minus infinity. Here eps has the wrong sign, and var - eps is negative in every "
-        "column whose variance is less.",
+        "the layer: 0 / 0, the root of a negative number, infinity minus infinity. Here eps has the wrong "
+        "sign, and var - eps is negative in every column whose variance is less.",
         shows="the report names the first entry. On data of spread 1 the root of var - eps is real, and nothing "
         "shows; bncheck's own probes have columns with a variance near eps.",
         wrong={"inv": eps_subtracted},

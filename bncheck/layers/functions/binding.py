@@ -23,6 +23,7 @@ WORDS = {
     "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
     "mode": "mode phase",
     "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
+    "index": "index idx layeridx layerindex layerid lidx",
     "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",
 }
 ROLES = {word: role for role, words in WORDS.items() for word in words.split()}

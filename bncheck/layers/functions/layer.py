@@ -226,6 +226,7 @@ class FunctionLayer:
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
             "label": "",
+            "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
         }
 
