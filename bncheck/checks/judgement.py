@@ -39,8 +39,9 @@ class Quantity(NamedTuple):
     @property
     def beyond(self) -> Array:
         """Where the layer returned infinity, of the right sign, for what its dtype cannot hold."""
-        limit = np.finfo(self.analytic.dtype).max
-        over = np.abs(self.numeric) + self.error + self.rounding >= limit
+        info = np.finfo(self.analytic.dtype)
+        limit = info.max
+        over = (np.abs(self.numeric) + self.error) * (1 + 2 * float(info.eps)) >= limit
         return np.asarray(over & (np.abs(self.analytic) >= limit) & (np.sign(self.analytic) == np.sign(self.numeric)))
 
     @property
