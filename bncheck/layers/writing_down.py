@@ -38,7 +38,7 @@ def literal(value: Any) -> str:
     if isinstance(value, np.ndarray) and value.size and np.all(value == value.flat[0]) and value.flat[0] in (0, 1):
         return f"np.{'ones' if value.flat[0] else 'zeros'}({literal(value.shape)})"
     if value is np.zeros or value is np.ones:
-        return f"np.{value.__name__}"
+        return "np.zeros" if value is np.zeros else "np.ones"
     raise Unspelled(f"it is given a {type(value).__name__}, which has no plain text")
 
 
@@ -54,9 +54,14 @@ def call(function: str, positional: Iterable[Any], named: Iterable[tuple[str, An
     return f"{function}({', '.join(given)})"
 
 
-def steps(path: Path) -> str:
-    """.params["gamma"]"""
-    return "".join(f".{step}" if kind == "." else f"[{literal(step)}]" for kind, step in path)
+def steps(path: Path, owner: Any = None) -> str:
+    """.params["gamma"], or .params.gamma where that is an object of settings inside ``owner``."""
+    text = ""
+    for kind, step in path:
+        dotted = kind == "." or isinstance(owner, Settings)
+        text += f".{step}" if dotted else f"[{literal(step)}]"
+        owner = getattr(owner, str(step), None) if kind == "." else owner[step] if owner is not None else None
+    return text
 
 
 def places(value: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -76,4 +81,4 @@ def places(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def place_of(value: Any, known: Iterable[tuple[str, Any]]) -> str | None:
     """The expression of this very object."""
-    return next((name for name, item in known if item is value), None)
+    return None if value is None else next((name for name, item in known if item is value), None)

@@ -9,6 +9,7 @@ from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.excuses import running
+from bncheck.layers.classes.gradients import attribute
 from bncheck.layers.classes.instances import NOWHERE, Recorder, Slot, attributes, get, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import Arguments, parameters
@@ -50,7 +51,7 @@ class _Speller:
             self._forward(made, "x" if last else "earlier")
             state = made.state
         for role in ("mean", "var"):
-            if role in self.plan.slots:
+            if role in self.plan.slots and not self.plan.backs:
                 self.results[f"running_{role}"] = _label(self.plan.slots[role], made.instance)
         if self.dout is not None:
             self._backward(made, self.dout)
@@ -85,7 +86,9 @@ class _Speller:
         for role, number in (("eps", first.settings.eps), ("momentum", plan.momentum(first.settings))):
             paths = plan.slots[role].paths if role in plan.slots else ()
             self.lines += [
-                f"layer{steps(path)} = {literal(number)}" for path in paths if _differs(instance, path, number)
+                f"layer{steps(path, instance)} = {literal(number)}"
+                for path in paths
+                if _differs(instance, path, number)
             ]
 
     def _write(self, slot: Slot, name: str, value: Array, instance: Any) -> None:
@@ -110,6 +113,8 @@ class _Speller:
         if switch.kind in ("attribute", "entry"):
             where = steps(switch.path) if switch.kind == "entry" else f".{switch.name}"
             self.lines.append(f"layer{where} = {literal(setting)}")
+        elif switch.kind == "answer":
+            self.lines.append(f"layer.{switch.name} = lambda: {literal(setting)}")
         elif switch.kind == "methods" and setting:
             self.lines.append(f"layer.{setting}()")
         name = setting if switch.kind == "pair" else plan.forward
@@ -117,6 +122,8 @@ class _Speller:
         settings = made.call.settings
         values = {"x": Text(x), "gamma": Text("gamma"), "beta": Text("beta"), "switch": setting, "index": 0}
         values |= {"eps": settings.eps, "momentum": plan.momentum(settings)}
+        if plan.handed.x and not bare:
+            self.lines.append(f"layer{steps(plan.handed.x)} = {x}.copy()")
         roles = Arguments(()) if bare else plan.forward_arguments
         self.lines.append(f"{self._targets(made)} = {self._call(name, roles, values, 'x')}".removeprefix(" = "))
         if x == "x":
@@ -133,25 +140,29 @@ class _Speller:
     def _out(self, made: ClassPass) -> str | None:
         if made.result is not None:
             return "out"
-        held = {names.flat(name): name for name in attributes(made.instance)}
-        return next((f"layer.{held[name]}" for name in names.OUTPUTS if name in held), None)
+        found = attribute(made.instance, names.OUTPUTS)
+        return place_of(found, ((f"layer.{name}", value) for name, value in attributes(made.instance).items()))
 
     def _call(self, method: str, arguments: Arguments, values: dict[str, Any], main: str) -> str:
-        if not arguments.roles:
+        if not arguments.roles and not arguments.without_data:
             return call(f"layer.{method}", (values[main],), ())
         first = next((p.name for p in parameters(getattr(self.plan.recipe.kind, method)) if p.name != "self"), None)
         given = [(name, values.get(role)) for name, role in arguments.roles]
-        plainly = given[0][0] == first and arguments.roles[0][1] == main
+        plainly = bool(given) and given[0][0] == first and arguments.roles[0][1] == main
         return call(f"layer.{method}", (v for _, v in given[:plainly]), given[plainly:])
 
     def _backward(self, made: ClassPass, dout: Array) -> None:
         plan = self.plan
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
-        values |= {"lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(made)
+        values |= {"switch": plan.switch.train, "lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(
+            made
+        )
         if plan.backward_arguments.has("optimizer"):
             raise Unspelled("its backward pass asks for an optimizer")
         self.lines += [f"layer{steps(path)} = {literal(RATE)}" for path in plan.rates]
+        if plan.handed.dout:
+            self.lines.append(f"layer{steps(plan.handed.dout)} = dout.copy()")
         if plan.backward_arguments.has("grads"):
             self.lines.append("grads = {}")
         name = self._call(str(plan.backward), plan.backward_arguments, values, "dout")
