@@ -212,6 +212,13 @@ def test_grad_writes_it_too(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert "name it with --impl" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "options", [["--mode", "test"], ["--eps", "0.001", "--momentum", "0.8"], ["--dtype", "float32"]]
+)
+def test_it_is_written_whatever_else_is_asked_for(options: list[str], tmp_path: Path) -> None:
+    assert "BN102" in pytested(written(tmp_path, "course_04", *options)).stdout
+
+
 def test_a_layer_inside_a_package_is_imported_from_it(tmp_path: Path) -> None:
     package = tmp_path / "nets" / "layers"
     package.mkdir(parents=True)
