@@ -151,6 +151,7 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         kept_by_default=kept,
         differentiates_test_mode=not by_hand,
         has_test_mode=keeps or layer.library.by_grad or _differ(out, outcome(layer, call)),
+        by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
         starts_anywhere=keeps,
         widest="float64",
