@@ -16,6 +16,7 @@ from bncheck.layers.classes.neighbours import Regularizer, stand_in
 from bncheck.layers.classes.passes import find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
+from bncheck.layers.functions.pairs import member
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
 ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
@@ -161,6 +162,8 @@ class Recipe:
             return [d] * 3
         if role == "size" and (needed or (self.sized and isinstance(parameter.default, (int, type(None))))):
             return (d,) if needed and self.form == 2 and not self.text.functions else d
+        if parameter.default is False and member(parameter.name).norm:
+            return True  # use_batch_norm=False of a network that has the layer in it
         return self._needed(parameter.name, role, d) if needed else _SKIP
 
     def _needed(self, name: str, role: str, d: int) -> Any:
