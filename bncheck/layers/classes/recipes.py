@@ -10,10 +10,11 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
+from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Recorder, leaves, put
 from bncheck.layers.classes.methods import parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
-from bncheck.layers.classes.passes import find_method, forward_of, method_names
+from bncheck.layers.classes.passes import backward_of, find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
 from bncheck.layers.functions.pairs import member
@@ -196,6 +197,18 @@ class Recipe:
         for name in _preparations(self.kind):
             method = getattr(instance, name)
             method(**self._arguments(parameters(method), d, raw))
+        self._connect(instance, d, raw)
+
+    def _connect(self, instance: Any, d: int, raw: Raw) -> None:
+        """What a network tells a layer of the one before it, where a pass counts on it and only that sets it."""
+        passes = forward_of(self.kind), backward_of(self.kind)
+        for name in read_by(self.text.functions, *passes):
+            setters = [] if hasattr(instance, name) else list(dict.fromkeys(self.text.setters(name)))
+            if len(setters) != 1 or setters[0] in ("__init__", *passes):
+                continue
+            wanted = parameters(getattr(instance, setters[0]))
+            if wanted and all(_is_of_before(p.name) for p in wanted if required(p)):
+                getattr(instance, setters[0])(**self._arguments(wanted, d, raw))
 
     def _lend_numbers(self, instance: Any) -> None:
         """What a network sets from outside before it trains."""
@@ -230,6 +243,12 @@ def _lend_helpers(instance: Any, asked: frozenset[str]) -> None:
     for path, value in list(leaves(instance)):
         if value is None and (name := str(path[-1][1])) in asked:
             put(instance, path, stand_in(name, 0, ()) or Regularizer())
+
+
+def _is_of_before(name: str) -> bool:
+    """prev_activation and prev_out_dim: the width of a layer is that of the one before it."""
+    sized = _role(words(name)[-1]) in ("size", "shape") and {"prev", "previous", "input", "in"} & {*words(name)}
+    return bool(sized) or stand_in(name, 1, ()) is not None
 
 
 _SKIP: Final = object()
