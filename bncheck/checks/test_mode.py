@@ -47,6 +47,9 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
         # What the statistics themselves have shown is no second mistake here.
         if not findings and train and not train.codes and not _accused(subject):
             findings += _convergence(subject)
+        if traits.by_gradients:
+            evidence = "eval() by itself leaves the layer in training: it looks at torch.is_grad_enabled() instead"
+            findings.append(CATALOGUE["BN401"].noted("test mode", evidence))
         return Outcome(tuple(_folded(findings)), "the running statistics, row by row, twice the same")
     except LayerRaised as raised:
         code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"

@@ -67,6 +67,8 @@ class Traits(NamedTuple):
     """Its backward follows a test-mode forward too, as automatic differentiation does."""
     has_backward: bool = True
     has_test_mode: bool = True
+    by_gradients: bool = False
+    """Its test mode is where gradients are off: eval() by itself leaves it in training."""
     keeps_statistics: bool = True
     starts_anywhere: bool = True
     """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""

@@ -13,7 +13,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
-from bncheck.layers.classes.guesses import guessed_gradients, guessed_slots
+from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
@@ -247,4 +247,6 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
         return plan
     stepped = not np.array_equal(found.old["gamma"], slots["gamma"].read(found.instance))
     rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
+    if stepped and not rates and not plan.backward_arguments.has("lr"):
+        rates = guessed_rates(replace(made, plan=plan), dout)
     return replace(plan, steps=stepped, rates=tuple(rates))

@@ -11,7 +11,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes.instances import Slot, clone, leaves, pattern_of, put
-from bncheck.layers.classes.layer import ClassLayer
+from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
 from bncheck.layers.protocol import Call, Traits
@@ -69,3 +69,26 @@ def guessed_gradients(plan: Plan, later: Any) -> dict[str, Slot]:
             if flat(str(path[-1][1])) in names and isinstance(value, np.ndarray):
                 found.setdefault("d" + role, Slot((path,), None))
     return found
+
+
+def guessed_rates(made: ClassPass, dout: Array) -> list[Path]:
+    """The number by which the step of a backward pass grows, whatever it is called."""
+    usual = _step(made, dout)
+    for path, value in leaves(made.instance):
+        if usual is None or not isinstance(value, float) or not value:
+            continue
+        changed = clone(made.instance, {})
+        put(changed, path, 2 * value)
+        step = _step(replace(made, instance=changed), dout)
+        if step is not None and np.allclose(step, 2 * usual, rtol=1e-6):
+            return [path]
+    return []
+
+
+def _step(made: ClassPass, dout: Array) -> Array | None:
+    slots = [slot for role, slot in made.plan.slots.items() if role in ("gamma", "beta")]
+    try:
+        found, _ = made.run_backward(dout)
+    except LayerRaised:
+        return None
+    return np.ravel([np.ravel(slot.read(made.instance)) - np.ravel(slot.read(found.instance)) for slot in slots])

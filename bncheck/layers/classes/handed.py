@@ -83,6 +83,13 @@ def _read(functions: dict[str, ast.FunctionDef], method: str, is_it: Callable[[t
     return _path(read[-1]) if read else ()
 
 
+def read_by(functions: dict[str, ast.FunctionDef], *methods: str | None) -> list[str]:
+    """The attributes of self that these methods read and do not set."""
+    uses = [use for method in methods if method for use in _uses(functions, method)]
+    stored = {use.chain[0] for use in uses if use.is_set and len(use.chain) == 1}
+    return list(dict.fromkeys(use.chain[0] for use in uses if use.chain[0] not in stored))
+
+
 def _path(chain: tuple[str, ...]) -> Path:
     return tuple((".", name) for name in chain)
 

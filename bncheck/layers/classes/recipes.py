@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -10,12 +11,14 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers import conventions as names
+from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Recorder, leaves, put
 from bncheck.layers.classes.methods import parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
-from bncheck.layers.classes.passes import find_method, forward_of, method_names
+from bncheck.layers.classes.passes import backward_of, find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
+from bncheck.layers.functions.pairs import member
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
 ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
@@ -176,6 +179,8 @@ class Recipe:
             return [d] * 3
         if role == "size" and (needed or (self.sized and isinstance(parameter.default, (int, type(None))))):
             return (d,) if needed and self.form == 2 and not self.text.functions else d
+        if parameter.default is False and member(parameter.name).norm:
+            return True  # use_batch_norm=False of a network that has the layer in it
         return self._needed(parameter.name, role, d) if needed else _SKIP
 
     def _needed(self, name: str, role: str, d: int) -> Any:
@@ -208,6 +213,7 @@ class Recipe:
         setter = find_method(self.kind, names.SHAPE_SETTERS)
         methods = [(name, getattr(instance, name)) for name in _preparations(self.kind)]
         told = [Preparation(name, (), self._arguments(parameters(method), d, raw)) for name, method in methods]
+        told += self._connections(instance, d, raw)
         return [Preparation(setter, (self._shape(d),), {}), *told] if setter else told
 
     def shapes(self, instance: Any, d: int) -> dict[str, Any]:
@@ -216,6 +222,17 @@ class Recipe:
             return {}
         known = [name for name in self.text.attributes if _role(name) == "shape" and flat(name) != "shape"]
         return {name: self._shape(d) for name in known if not hasattr(instance, name)}
+
+    def _connections(self, instance: Any, d: int, raw: Raw) -> Iterator[Preparation]:
+        """What a network tells a layer of the one before it, where a pass counts on it and only that sets it."""
+        passes = forward_of(self.kind), backward_of(self.kind)
+        for name in read_by(self.text.functions, *passes):
+            setters = [] if hasattr(instance, name) else list(dict.fromkeys(self.text.setters(name)))
+            if len(setters) != 1 or setters[0] in ("__init__", *passes):
+                continue
+            wanted = parameters(getattr(instance, setters[0]))
+            if wanted and all(_is_of_before(p.name) for p in wanted if required(p)):
+                yield Preparation(setters[0], (), self._arguments(wanted, d, raw))
 
     def _lend_numbers(self, instance: Any) -> None:
         """What a network sets from outside before it trains."""
@@ -240,6 +257,12 @@ def _lend_helpers(instance: Any, asked: frozenset[str]) -> None:
     for path, value in list(leaves(instance)):
         if value is None and (name := str(path[-1][1])) in asked:
             put(instance, path, stand_in(name, 0, ()) or Regularizer())
+
+
+def _is_of_before(name: str) -> bool:
+    """prev_activation and prev_out_dim: the width of a layer is that of the one before it."""
+    sized = _role(words(name)[-1]) in ("size", "shape") and {"prev", "previous", "input", "in"} & {*words(name)}
+    return bool(sized) or stand_in(name, 1, ()) is not None
 
 
 _SKIP: Final = object()

@@ -28,7 +28,7 @@ WORDS = {
 }
 ROLES = {word: role for role, words in WORDS.items() for word in words.split()}
 KEPT = r"running|moving|mov|run|ema|pop|population|global|test|new|next|updated"
-AVERAGED = rf"(?P<kept>{KEPT})?(?:avg|average)?"
+AVERAGED = rf"(?:{KEPT})*(?:avg|average)?"
 MEAN = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:means?|mu|miu)(?:{KEPT}|avg)?|(?:{KEPT}|r)m")
 VAR = re.compile(
     rf"(?:bn|batch)?{AVERAGED}(?:vars?|variances?|sigma|sigma2|sigmasq|std|sd)(?:{KEPT}|avg)?|(?:{KEPT}|r)v"

@@ -32,6 +32,8 @@ def lift(module: ModuleType, source: Source, importer: Importer, notes: list[str
 def supply(namespace: dict[str, Any], source: Source, notes: list[str], everything: bool = False) -> None:
     """Adds what functions look up in vain: NumPy where nobody imported it; all else after a lost ``import *``."""
     absent = sorted(free_names(source) - namespace.keys() - vars(builtins).keys())
+    if not everything and _has_framework(source.tree):
+        absent = [name for name in absent if name not in stubs.SUPPLIED]
     given = [name for name in absent if name in stubs.SUPPLIED]
     shown = _of_demos(source.tree)
     if set_there := [name for name in absent if name in shown and name not in given]:
@@ -46,6 +48,13 @@ def supply(namespace: dict[str, Any], source: Source, notes: list[str], everythi
             namespace[name] = stubs.Stub(name) if found is None else found
     if given and not everything:
         notes.append(f"{source.name} uses {', '.join(given)} without importing it: it is supplied")
+
+
+def _has_framework(tree: ast.Module) -> bool:
+    """A file with imports of its own is no cell of a notebook: what it forgot to import will be missing for anyone."""
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return any(name.partition(".")[0] in stubs.FRAMEWORKS for name in names)
 
 
 def _of_demos(tree: ast.Module) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Signature(NamedTuple):
     def takes(self, *roles: str) -> bool:
         return any(own in roles for _, own in self.parts)
 
+    def needed(self) -> Signature:
+        """Without what may be left out."""
+        return Signature(tuple((p, own) for p, own in self.parts if p.default is p.empty))
+
     def default(self, role: str) -> Any:
         return next((p.default for p, own in self.parts if own == role and p.default is not p.empty), None)
 
@@ -138,6 +142,12 @@ def gathered(out: Array, layout: str, shape: tuple[int, ...]) -> Array:
     return (out if layout == "nhwc" else np.moveaxis(out, 1, -1)).reshape(shape)
 
 
+def scaled(out: Any, gamma: Any, beta: Any, layout: str) -> Any:
+    """With gamma and beta applied to what was only normalized."""
+    shape = (-1,) if layout in ("flat", "nhwc") else (-1, *(1,) * (out.ndim - 2))
+    return out * gamma.reshape(shape) + beta.reshape(shape)
+
+
 def fitted(values: Any, width: int) -> Array:
     array = np.array(values)
     return array.reshape(width) if array.size == width else array
@@ -194,6 +204,8 @@ class Functional:
     library: Any
     layout: str = "flat"
     taken: bool | None = None
+    bare: bool = False
+    """Only normalizes; gamma and beta are then applied to what comes out."""
     traits: Traits = field(default_factory=Traits)
 
     def forward(self, call: Call, state: object = None) -> TensorPass:
@@ -230,7 +242,8 @@ class Functional:
         if not parts or not hasattr(parts[0], "shape"):
             raise NotImplementedError(f"no array comes back from {self.name}")
         cache = parts[1] if len(parts) == 2 else parts[1:]
-        return parts[0], statistics_in(parts, values, leaves[1].shape[0]), cache if parts[1:] else values["cache"]
+        out = scaled(parts[0], leaves[1], leaves[2], self.layout) if self.bare else parts[0]
+        return out, statistics_in(parts, values, leaves[1].shape[0]), cache if parts[1:] else values["cache"]
 
     def _watched(self, pull: Any, call: Call) -> Any:
         def watched(dout: Array) -> Any:

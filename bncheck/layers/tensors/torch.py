@@ -89,17 +89,30 @@ def _is_over_tensors(thing: object) -> bool:
 def _of_autograd(cls: Any, name: str, path: str) -> Layer | None:
     """What is handed its mean and its variance does not find them by itself, and is a part of a layer."""
     lone = cls.setup_context is not torch().autograd.Function.setup_context
-    signature = Signature.of(cls.forward)
+    whole = Signature.of(cls.forward)
+    bare = whole is None and speaks_of_layer(name, None)
+    signature = Signature.of(cls.forward, ("x",)) if bare else whole
     if signature is None or (signature.takes("mean") and not signature.takes("momentum", "flag", "inverted", "mode")):
         return None
     signature = signature if lone else Signature(signature.parts[1:])
-    layer = Functional(name, cls.apply, signature, Torch())
-    return settled(
-        layer,
-        f"torch.autograd.Function {name}",
-        "gradients by its backward",
-        placed(path, cls, f"{cls.__qualname__}.forward"),
-    )
+    if bare and signature.takes("gamma", "beta"):
+        return None
+    way = "gradients by its backward" + (", gamma and beta applied afterwards" if bare else "")
+    place = placed(path, cls, f"{cls.__qualname__}.forward")
+    # A backward that has no gradient for eps is one for calls without eps.
+    tried = [Functional(name, cls.apply, one, Torch(), bare=bare) for one in (signature, signature.needed())]
+    layers = [settled(one, f"torch.autograd.Function {name}", way, place) for one in tried]
+    layer = next((one for one in layers if one and _goes_back(one)), layers[0])
+    return layer if not bare or (layer and outcome(layer, trial()) is not None) else None
+
+
+def _goes_back(layer: Layer) -> bool:
+    call = trial()
+    try:
+        layer.forward(call).backward(call.x.copy())
+    except LayerRaised:
+        return False
+    return True
 
 
 def _of_functions(forward: Any, backward: Any, name: str, kind: str, path: str) -> Layer | None:
@@ -151,6 +164,7 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         kept_by_default=kept,
         differentiates_test_mode=not by_hand,
         has_test_mode=keeps or layer.library.by_grad or _differ(out, outcome(layer, call)),
+        by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
         starts_anywhere=keeps,
         widest="float64",

@@ -12,7 +12,7 @@ from bncheck.batchnorm import Statistics
 from bncheck.layers.conventions import gradient_of, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
-from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, spread, values_of
+from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
 from bncheck.layers.tensors.torch_autograd import Torch, copied, torch, walk
 
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
@@ -67,7 +67,7 @@ class Object:
             handed = x.clone()
             with library.spoken(inner.settings.mode):
                 out = self._run(thing, handed, values)
-                out = _scaled(out, gamma, beta, self.layout) if self.bare else out
+                out = scaled(out, gamma, beta, self.layout) if self.bare else out
             before = [x, library.tensor(inner.gamma.copy()), library.tensor(inner.beta.copy())]
             written = library.changed(before, [handed, gamma.reshape(-1), beta.reshape(-1)])
             pull = self._pull(thing, out, [x, gamma, beta])
@@ -143,11 +143,6 @@ class Object:
             return ordered((made, kept.get("dgamma"), kept.get("dbeta")))
 
         return pull
-
-
-def _scaled(out: Any, gamma: Any, beta: Any, layout: str) -> Any:
-    shape = (-1,) if layout in ("flat", "nhwc") else (-1, *(1,) * (RANKS[layout] - 2))
-    return out * gamma.reshape(shape) + beta.reshape(shape)
 
 
 def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
