@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
+from bncheck.layers.absence import blamed
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 LONGEST = 300
@@ -169,6 +170,8 @@ def guarded(name: str) -> Iterator[None]:
     except NotImplementedError as error:
         raise NotImplementedByLayer(_place(error, name)) from error
     except (Exception, SystemExit) as error:
+        if said := blamed(error):
+            raise Unrunnable(f"{where(error) or name}: {said} ({one_line(error)})") from error
         raise LayerRaised(_place(error, name)) from error
 
 

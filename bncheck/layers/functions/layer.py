@@ -15,11 +15,11 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.binding import Binding, Values
+from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.functions.source import Source
-from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
@@ -49,7 +49,7 @@ class FunctionPass:
     def out(self) -> Array:
         found = self.layer.find_out(self.items, self.values["x"].shape)
         if found is None:
-            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns None")
+            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns {_told(self.items)}")
         return self.layer.rows(found, self.call.x.shape)
 
     @property
@@ -65,6 +65,8 @@ class FunctionPass:
     def _statistic(self, role: str) -> Any:
         taken = role in self.layer.binding.named
         ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
+        # The batch's own is for the caller to average, unless it goes in under that name too.
+        ours = [(name, item) for name, item in ours if name in self.passed or not by.is_of_batch(name)]
         ours.sort(key=lambda one: not by.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
@@ -111,7 +113,7 @@ class FunctionPass:
             raise NotImplementedByLayer(f"{layer.name}: test mode leaves nothing for a backward pass")
         if not layer.repeats:
             args, named = _fresh((args, named), given)
-        with quiet(), guarded(layer.pair.backward_name):
+        with called(layer.pair.backward_name):
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
             return _with_written(layer.pair.backward(*args, **named), dicts)
@@ -144,6 +146,22 @@ def vector(value: Any, d: int) -> Array:
     """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
     array = np.asarray(value)
     return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
+
+
+def listed(value: Any) -> Array | None:
+    """A list of lists of numbers as an array."""
+    if not isinstance(value, list) or not value or not isinstance(value[0], list):
+        return None
+    try:
+        made = np.array(value)
+    except ValueError:
+        return None
+    return made if made.dtype.kind == "f" else None
+
+
+def _told(items: by.Items) -> str:
+    kinds = dict.fromkeys(type(item).__name__ for _, item in items if item is not None)
+    return f"no array, but {' and '.join(kinds)}" if kinds else "None"
 
 
 def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
@@ -192,7 +210,7 @@ class FunctionLayer:
         binding = self.inference if test and self.inference else self.binding
         function = self.pair.inference if test else self.pair.forward
         args, named, passed = binding.arguments(values)
-        with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
+        with called(self.pair.inference_name if test else self.pair.forward_name, binding):
             assert function is not None
             self.keeper.restore(self._start(call, state))
             result = function(*args, **named)
@@ -243,6 +261,9 @@ class FunctionLayer:
         fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
         fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
+        if not arrays:
+            # Nested lists are what tables become on their way to JSON.
+            arrays = [made for _, item in items if (made := listed(item)) is not None and made.shape == shape]
         return fits[0][1] if fits else next(iter(arrays), None)
 
     def rows(self, found: Any, shape: tuple[int, ...]) -> Array:
