@@ -21,6 +21,7 @@ WORDS = {
     "beta": "beta betas betta b shift bias biases offset",
     "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
     "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
+    "index": "i idx index layeridx layerindex",
     "mode": "mode modes phase",
     "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
     "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",

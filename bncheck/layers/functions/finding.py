@@ -25,7 +25,7 @@ from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
 from bncheck.layers.protocol import Call
 
-RAISED, OUT_FAILED, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(5)
+RAISED, OUT_FAILED, DOUBTFUL, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(6)
 Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
 
 
@@ -44,6 +44,9 @@ def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
         if score == WORKS:
             break
     assert best is not None
+    if reached == DOUBTFUL:
+        said = f"{pair.forward_name} asks for {', '.join(best.binding.guessed)}, and what that is cannot be told"
+        return replace(best, doubt=f"{said}: what it returns is not normalized", traits=traits_of(best, file, False))
     if reached >= BACKWARD_RAISED:
         best = with_conventions(best)
     return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
@@ -70,6 +73,8 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         return RAISED, layer
     if made.out.shape != call.x.shape:
         return OUT_FAILED, _planned(layer)
+    if layer.binding.guessed and not _is_centred(made):
+        return DOUBTFUL, layer
     if layer.pair.backward is None:
         return WORKS, layer
     best, reached = layer, -1
@@ -78,6 +83,12 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         if score > reached:
             best, reached = candidate, score
     return reached, best
+
+
+def _is_centred(made: FunctionPass) -> bool:
+    """What normalizes a batch, rightly or wrongly, leaves beta as the mean of a column."""
+    call = made.call
+    return bool(np.all(np.abs(made.out.mean(axis=0) - call.beta) < 0.1 * np.abs(call.gamma)))
 
 
 def _planned(layer: FunctionLayer) -> FunctionLayer:

@@ -20,6 +20,7 @@ from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.functions.source import Source
+from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
@@ -199,11 +200,15 @@ class FunctionLayer:
     fixed: bool = False
     """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
     inference: Binding | None = None
+    doubt: str = ""
+    """Why it cannot be told that it is called as it is meant to be."""
     homes: dict[str, Home] = field(default_factory=dict)
     """Where running statistics are kept that are neither given nor returned."""
     traits: Traits = UNKNOWN
 
     def forward(self, call: Call, state: object = None) -> FunctionPass:
+        if self.doubt:
+            raise Unrunnable(self.doubt)
         state = state if isinstance(state, State) else State({}, None, self.keeper.start)
         values = self._values(call, state)
         test = self.inference is not None and call.settings.mode is Mode.TEST
@@ -244,6 +249,7 @@ class FunctionLayer:
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
             "label": "",
+            "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
         }
 

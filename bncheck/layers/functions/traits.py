@@ -52,6 +52,7 @@ def _homes(layer: FunctionLayer) -> dict[str, Home]:
     known = [(by.role_of(home.key or home.name), home, value) for home, value in places(held)]
     for role, home, value in sorted(known, key=lambda one: not by.is_kept(one[1].key or one[1].name)):
         fits = role in batch and np.size(value) == len(batch[role]) and isinstance(value, np.ndarray)
+        fits = fits and value.dtype.kind == "f"
         if fits and (by.is_kept(home.key or home.name) or not np.allclose(np.ravel(value), batch[role])):
             found.setdefault(role, home)
     return found if len(found) == len(batch) else {}
