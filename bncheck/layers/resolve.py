@@ -51,7 +51,7 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     if not found:
         names = ", ".join(loaded.names) or "nothing"
         what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
-        what = "; ".join([what, *passed])
+        what = "; ".join(passed if loaded.wanted and passed else [what, *passed])
         raise BadInput(f"{loaded.path}: {what}; it defines {names}", _glue(module))
     barred = {layer.name: said for layer in found if (said := obstacle(layer, loaded.lost))}
     if len(barred) == len(found):

@@ -58,7 +58,7 @@ def why(thing: Any) -> str:
             from bncheck.layers.tensors.reasons import reason
             from bncheck.layers.tensors.trials import speaks
 
-            if (isinstance(thing, type) or callable(thing)) and speaks(thing, library):
+            if callable(thing) and speaks(thing, library):
                 return reason(thing, library)
     if isinstance(thing, type) and forward_of(thing) is None:
         return "it has no method that can be told to be the forward pass"

@@ -15,6 +15,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
 from bncheck.layers.tensors.arrays import Functional, Signature, ordered
+from bncheck.layers.tensors.equinox import unbound
 from bncheck.layers.tensors.stax import applied
 from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
@@ -75,7 +76,7 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     if "jax" not in sys.modules:
         return None
     function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
-    made = _of_flax(function) or applied(function)
+    made = _of_flax(function) or unbound(function) or applied(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
     signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
@@ -87,7 +88,9 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
 
 
 def _kind(thing: Any, made: Any) -> str:
-    return "JAX function" if made is None else "stax layer" if inspect.isfunction(thing) else "flax module"
+    if made is None:
+        return "JAX function"
+    return "stax layer" if inspect.isfunction(thing) else "flax module" if _of_flax(thing) else "equinox module"
 
 
 def _of_flax(thing: Any) -> Any:
