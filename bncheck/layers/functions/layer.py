@@ -256,7 +256,7 @@ class FunctionLayer:
     def _items(self, result: Any) -> by.Items:
         if isinstance(result, dict):
             return list(result.items())
-        results = list(result) if isinstance(result, tuple | list) else [result]
+        results = list(result) if isinstance(result, tuple | list) and listed(result) is None else [result]
         return list(zip(self._names(self.pair.forward_name, len(results)), results, strict=True))
 
     @functools.cached_property
