@@ -82,6 +82,8 @@ class Probe(NamedTuple):
     """The same check on a batch of bncheck's own, made where the user's batch could not show a mistake."""
 
     batch: BatchInfo
+    mode: str
+    eps: float
     verdict: Verdict
     gradients: tuple[GradientResult, ...]
 
@@ -117,7 +119,7 @@ class Report:
     @property
     def raised(self) -> bool:
         """The layer raised, and that is all that is known of it."""
-        return [f.code for f in self.findings] == ["BN001"]
+        return [f.code for f in self.findings if f.severity is Severity.ERROR] == ["BN001"]
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""

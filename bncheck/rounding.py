@@ -10,8 +10,8 @@ Nothing here is tuned to let layers pass: it is the first-order error analysis o
 * w(t) = u N |sum(t)| / 2, what a sum of terms t may be off by beyond that where they are alike: then every addition
   rounds in the same direction, and adding row by row is off by up to u (|t| + 2 |t| + ... + N |t|) (the float32 mean
   of 4096 rows around 1e4 may be off by 1).  Where they are not alike |sum(t)| is small, and so is w(t); but for
-  the mean of x, in which w(x) is left out unless x takes few values, or values closer to each other than the sum is
-  rounded by;
+  the mean of x, in which w(x) counts as far as the values of x repeat, and wholly where they are closer to each
+  other than the sum is rounded by;
 * kappa = max|x| / sqrt(var + eps), the condition number of a column: what one rounding of x, or of
   the mean, amounts to in xhat is u kappa;
 * delta = c u kappa + (eta + w(x) / N) inv, the error of xhat that a wrong mean causes: *the same in all rows of a
@@ -46,7 +46,7 @@ from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
 from bncheck.vocabulary import Mode
 
-_FEW = 16  # values that a column takes: the rounding errors of as many do not average out
+_SAMPLE = 64  # rows of a column that tell whether its values repeat
 
 
 class Allowance(NamedTuple):
@@ -138,9 +138,11 @@ def _alike(terms: Array, u: float) -> Array:
 
 def _of_mean(x: Array, u: float) -> Array:
     """w(x), where x is of the kind that needs it."""
-    few = np.sum(np.diff(np.sort(x[: 4 * _FEW], axis=0), axis=0) > 0, axis=0) < _FEW
+    # How many of the values are repetitions, by a sample of the rows: w for these alone is at most 2 w times as many.
+    sample = np.sort(x[:: max(1, len(x) // _SAMPLE)], axis=0)
+    repeated = np.mean(np.diff(sample, axis=0) == 0, axis=0) if len(sample) > 1 else np.ones(x.shape[1])
     close = x.std(axis=0) <= 4 * u * np.abs(x.sum(axis=0))
-    return np.where(few | close, _alike(x, u), 0)
+    return np.where(close, 1, np.minimum(1, 2 * repeated)) * _alike(x, u)
 
 
 def _norm(table: Array) -> Array:

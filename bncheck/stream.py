@@ -2,7 +2,8 @@
 
 NumPy's generators promise no fixed stream, and loading them takes as long as a whole check does.  This one is
 counter-based: number k is splitmix64 (Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA
-2014) of key + k * golden ratio, so that arrays are made at once, and streams with other keys have nothing in common.
+2014) of key + k * golden ratio, so that arrays are made at once.  Streams with other keys overlap with a probability
+that is of no account.
 """
 
 from __future__ import annotations

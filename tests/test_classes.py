@@ -17,7 +17,8 @@ from bncheck.layers.classes.finding import find
 from bncheck.layers.classes.instances import Recorder, clone
 from bncheck.layers.classes.layer import ClassLayer
 from bncheck.layers.classes.recipes import LAYOUTS, from_layer, spatial, to_layer
-from bncheck.layers.conventions import gradient_of, meaning, speaks_of_layer, statistic_of
+from bncheck.layers.conventions import PLAIN_RANK, gradient_of, meaning, speaks_of_layer, statistic_of
+from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
 from bncheck.settings import LayerSettings
@@ -29,7 +30,7 @@ RIGHT = [e for e in ENTRIES if e["verdict"] == "pass"]
 WRONG = [e for e in ENTRIES if e["verdict"] in ("fail", "raised")]
 # What those use that take no eps.
 OWN_EPS = {"real_02.py": 1e-7, "real_08.py": 1e-5, "cls_lazy_02.py": 1e-8, "dlfs_01.py": 10e-7, "dlfs_04.py": 1e-7}
-OWN_EPS |= {"cls_kept_01.py": 1e-5, "cls_index_01.py": 1e-5}
+OWN_EPS |= {"cls_kept_01.py": 1e-5, "cls_index_01.py": 1e-5, "cls_eps_01.py": 1e-7}
 RAISES_AT_ONCE = {"err_04.py"}
 WIDENS = {"py2_01.py"}
 OF_ITS_OWN_MOMENTUM = {"real_08.py", "cls_avg_01.py", "cls_index_01.py"}
@@ -262,6 +263,29 @@ def test_a_network_of_layers_is_no_layer() -> None:
     assert in_text(BODY, "Adam") == []
 
 
+def test_statistics_that_backward_moves_follow_the_whole_step() -> None:
+    text = (FOLDER / "cls_back_01.py").read_text()
+    (layer,) = in_text(text)
+    call = a_call(layer)
+    made = layer.forward(call)
+    first = made.running()
+    assert call.running is not None
+    assert first is not None
+    follows = batchnorm.update_running(call.running, batchnorm.batch_statistics(call.x), 0.8)
+    np.testing.assert_allclose(first.mean, follows.mean)
+    np.testing.assert_allclose(first.var, follows.var)
+    second = layer.forward(call._replace(running=None), made.state).running()
+    assert second is not None
+    assert not np.array_equal(second.mean, first.mean)
+
+
+def test_input_that_is_nowhere_is_no_mistake_of_the_layers() -> None:
+    text = (FOLDER / "cls_handed_02.py").read_text().replace("parent", "origin")
+    (layer,) = in_text(text.replace("origin.output_shape", "origin"), "BatchNorm")
+    with pytest.raises(Unrunnable, match=r"takes its input from self\.origin\.output"):
+        layer.forward(a_call(layer))
+
+
 def test_what_was_recognised_is_one_sentence() -> None:
     (layer,) = in_text(BODY)
     assert layer.traits.recognised == (
@@ -286,6 +310,8 @@ def test_names_mean_what_people_mean_by_them() -> None:
     running = [statistic_of(n) for n in "running_M mov_mean mean_avg runningMean test_mean running_avg runmean".split()]  # noqa: SIM905
     assert [found.role for found in running if found] == ["mean"] * 7
     assert statistic_of("batch_mean") is None
+    prefixed = [statistic_of(name) for name in ("bn_mean", "batch_norm_mean", "bnMean")]
+    assert [found.rank for found in prefixed if found] == [PLAIN_RANK] * 3
     of = [gradient_of(n) for n in "dLdBW d_gamma gradGamma gamma_grad dW gradient_weight".split()]  # noqa: SIM905
     assert [found.role for found in of if found] == ["dgamma"] * 6
     inside = meaning(((".", "params"), ("[", 0), (".", "grad")))

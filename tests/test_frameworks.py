@@ -468,7 +468,7 @@ OFF = {
     "torch_15.py": {"dgamma", "dbeta"},
 }
 OFF_IN_TEST_MODE = {"torch_07.py": {"out"}, "torch_11.py": {"dx"}, "torch_14.py": {"out", "dx", "dgamma"}}
-KEPT = {"jax_04.py", "jax_06.py", "torch_06.py", "torch_07.py", "torch_08.py"}
+KEPT = {"jax_04.py", "jax_06.py", "jax_07.py", "torch_06.py", "torch_07.py", "torch_08.py"}
 WITHOUT_EPS = {"jax_03.py", "torch_09.py", "torch_15.py"}
 PICTURES = {"torch_08.py", "SpatialBatchNorm"}
 

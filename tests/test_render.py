@@ -293,9 +293,9 @@ def test_what_a_batch_cannot_show_is_told_with_its_reason() -> None:
 
 def test_a_probe_says_what_it_has_shown() -> None:
     seeing = gradient("dx")._replace(power=Power(9, 9, (), 1e-9))
-    probe = Probe(BatchInfo(12, 6, "float64", "generated", 13), Verdict.PASS, (seeing,))
+    probe = Probe(BatchInfo(12, 6, "float64", "generated", 13), "train", 1e-5, Verdict.PASS, (seeing,))
     beside = replace(report(gradient("dx")), probes=(probe,))
-    said = "On a probe beside it, (12, 6) from seed 13, nothing wrong was found; "
+    said = "On a probe beside it, (12, 6) from seed 13 with eps 1e-05, nothing wrong was found; "
     assert said + "all of these would have shown." in show(beside, "table")
     as_blind = replace(beside, probes=(probe._replace(gradients=(gradient("dx"),)),))
     assert said + "BN105 would not have shown there either." in show(as_blind, "table")

@@ -12,16 +12,17 @@ from bncheck import __version__
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.folding import placed
-from bncheck.checks.judgement import Quantity, judge
+from bncheck.checks.judgement import ZERO, Quantity, judge
 from bncheck.checks.numeric import Measured, Progress, measure
 from bncheck.checks.power import Evidence, Sight
 from bncheck.checks.probes import beside
+from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Layer
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe
 from bncheck.report import Finding, GradientResult, Probe, Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Verdict
+from bncheck.vocabulary import Mode, Verdict
 
 
 def check_gradients(
@@ -46,7 +47,10 @@ def check_gradients(
     report = _check(batch, layer, settings, check, progress, entangled)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
-        report = _joined(report, _check(probe, layer, settings, check, None, entangled))
+        try:
+            report = _joined(report, _check(probe, layer, settings, check, None, entangled))
+        except LayerRaised as raised:
+            report = replace(report, findings=(*report.findings, _refused(probe, raised)))
     findings = placed(report.findings, layer.traits.source)
     return replace(report, findings=findings, seconds=time.perf_counter() - started)
 
@@ -94,30 +98,48 @@ def quantities(measured: Measured) -> list[Quantity]:
 
 def _blinded(result: GradientResult, sight: Sight, strict: bool) -> GradientResult:
     """With the reason for blindness in words, and blind for the strict where any mistake is out of sight."""
-    if result.verdict is Verdict.BLIND and (why := sight.why_zero(result.name)):
+    power = result.power
+    if result.reason == ZERO and (why := sight.why_zero(result.name)):
         return result._replace(reason=f"{result.reason}: {why}")
-    if strict and result.verdict is Verdict.PASS and result.power.blind_to:
-        codes = ", ".join(blind.code for blind in result.power.blind_to)
-        return result._replace(verdict=Verdict.BLIND, reason=f"strictly, for {codes} would have gone unseen")
+    if result.verdict is Verdict.PASS and power.known and not power.caught:
+        return result._replace(verdict=Verdict.BLIND, reason="none of the known mistakes would have been rejected")
+    if strict and result.verdict is Verdict.PASS and power.blind_to:
+        codes = ", ".join(blind.code for blind in power.blind_to)
+        return result._replace(verdict=Verdict.BLIND, reason=f"--strict wants to see {codes}, which it could not")
     return result
 
 
 def _joined(report: Report, probed: Report) -> Report:
     """With what a probe has shown beside the batch."""
-    where = f"on a probe of bncheck's own, ({probed.batch.n}, {probed.batch.d}) from seed {probed.batch.seed}"
     known = {(f.code, f.quantity) for f in report.findings}
-    found = [f for f in probed.findings if (f.code, f.quantity) not in known]
+    found = [f for f in on_probe(probed) if (f.code, f.quantity) not in known]
     return replace(
         report,
         verdict=Verdict.FAIL if probed.verdict is Verdict.FAIL else report.verdict,
-        findings=(*report.findings, *(f._replace(evidence=f"{where}: {f.evidence}") for f in found)),
+        findings=(*report.findings, *found),
         probes=(*report.probes, as_probe(probed)),
         forward_passes=report.forward_passes + probed.forward_passes,
     )
 
 
 def as_probe(report: Report) -> Probe:
-    return Probe(report.batch, report.verdict, report.gradients)
+    return Probe(report.batch, report.mode, report.settings["eps"], report.verdict, report.gradients)
+
+
+def on_probe(report: Report) -> tuple[Finding, ...]:
+    """The findings, each with the batch that showed it."""
+    batch, mode = report.batch, "" if report.mode == Mode.TRAIN else f" in {report.mode} mode"
+    where = f"on a probe of bncheck's own, ({batch.n}, {batch.d}) from seed {batch.seed}{mode}"
+    where += f", eps {report.settings['eps']:g}"
+    return tuple(f._replace(evidence=f"{where}: {f.evidence}") for f in report.findings)
+
+
+def _refused(probe: Batch, raised: LayerRaised) -> Finding:
+    """Of a layer that takes the user's batch and not the probe: no mistake, as far as anybody knows."""
+    from bncheck.findings.catalogue import CATALOGUE
+
+    reason = str(raised).splitlines()[0]
+    return CATALOGUE["BN001"].noted("probe", f"on a probe of bncheck's own, ({probe.n}, {probe.d}), it did: {reason}")
 
 
 def _findings(measured: Measured, batch: Batch, results: tuple[GradientResult, ...]) -> tuple[Finding, ...]:

@@ -11,9 +11,10 @@ from bncheck.arrays import Array
 from bncheck.report import GradientResult, Power, Worst
 from bncheck.vocabulary import Verdict
 
-_BLIND = "zero within its error bars, so that a gradient of zeros would have passed as well"
+ZERO = "zero within its error bars, so that a gradient of zeros would have passed as well"
 _UNKNOWN = "the differences came to no number: the step moves nothing, or the output is not finite near x"
 _DOUBTFUL = "the oracle is unreliable here: finite differences and the closed form differ by more than their error bars"
+_BEYOND = "some of it is beyond what its dtype holds, and infinity stands there"
 _UNMEASURED = Power(0, 0, (), np.inf)
 
 
@@ -33,7 +34,15 @@ class Quantity(NamedTuple):
     @property
     def silent(self) -> Array:
         """Where the numerical value accuses nobody: it is none, or it is in doubt."""
-        return np.asarray(~np.isfinite(self.numeric) & np.isfinite(self.analytic) | self.doubtful)
+        return np.asarray(~np.isfinite(self.numeric) & np.isfinite(self.analytic) | self.doubtful | self.beyond)
+
+    @property
+    def beyond(self) -> Array:
+        """Where the layer returned infinity, of the right sign, for what its dtype cannot hold."""
+        info = np.finfo(self.analytic.dtype)
+        limit = info.max
+        over = (np.abs(self.numeric) + self.error) * (1 + 2 * float(info.eps)) >= limit
+        return np.asarray(over & (np.abs(self.analytic) >= limit) & (np.sign(self.analytic) == np.sign(self.numeric)))
 
     @property
     def allowed(self) -> Array:
@@ -74,9 +83,11 @@ def _verdict(quantity: Quantity, resolved: Array) -> tuple[Verdict, str]:
     """Of a gradient in which nothing is wrong: could anything have been seen?"""
     if quantity.doubtful.any():
         return Verdict.BLIND, _DOUBTFUL
+    if quantity.beyond.any():
+        return Verdict.BLIND, _BEYOND
     if quantity.silent.any():
         return Verdict.BLIND, _UNKNOWN
-    return (Verdict.PASS, "") if resolved.any() else (Verdict.BLIND, _BLIND)
+    return (Verdict.PASS, "") if resolved.any() else (Verdict.BLIND, ZERO)
 
 
 def _ratio(size: Array, limit: Array) -> Array:
@@ -90,6 +101,8 @@ def _ratio(size: Array, limit: Array) -> Array:
 def _failure(name: str, worst: Worst, wrong: int, entries: int, difference: float) -> str:
     place = f"{name}[{', '.join(map(str, worst.index))}]"
     count = f"{wrong} of {entries} entries are wrong" if entries > 1 else "it is wrong"
+    if np.isnan(worst.analytic) and np.isnan(worst.numeric):
+        return f"{count}, {place} is nan, and so is what the forward pass makes of x"
     if not np.isfinite(worst.analytic):
         return f"{count}, {place} is {worst.analytic:g} where {worst.numeric:.4g} is right"
     return (

@@ -61,11 +61,10 @@ class Sight:
         return blindness.of_zero(name, self.train, self.known)
 
     def _ratios(self, entry: Entry, name: str) -> Iterator[float]:
-        """For each form of the mistake that alters this gradient, the best view of it; above 1 it is caught."""
+        """For each form of the mistake that alters this gradient, how plain it is there; above 1 it is caught."""
         for wrong in entry.mutants:
-            steps = {gradient: step for gradient in Gradients._fields if (step := self._step(wrong, gradient))}
-            if name in steps:
-                yield max(self._ratio(gradient, step) for gradient, step in steps.items())
+            if step := self._step(wrong, name):
+                yield self._ratio(name, step)
 
     def _step(self, wrong: Wrong, gradient: str) -> Callable[..., Any] | None:
         return wrong.get("dx_in_test_mode" if gradient == "dx" and not self.train else gradient)
@@ -92,11 +91,13 @@ class Sight:
         return float(np.where(np.isnan(off), np.where(np.isfinite(limit), np.inf, 0), ratio).max())
 
     def _reason(self, entry: Entry, name: str, ratio: float) -> str:
+        if not np.isfinite(self.evidence[name].allowed).any():
+            return "the numerical gradient is no number, or in doubt"
         hidden = np.all(np.abs(getattr(self.right, name)) <= self.evidence[name].allowed)
         if hidden and (zero := self.why_zero(name)):
             return zero
-        if not np.isfinite(self.evidence[name].allowed).any():
-            return "the numerical gradient is no number, or in doubt"
+        if self.rtol is not None:
+            return next(blindness.said(entry.unseen, self.known), f"its relative error is below the rtol {self.rtol:g}")
         by = f"it moves {name} by {_CERTAIN * ratio:.2g} times what is allowed in {self.dtype}"
         by_size = by if _CERTAIN * ratio <= 1 else f"{by}, which is not certain to be rejected"
         return next(blindness.said(entry.unseen, self.known), by_size)
@@ -106,7 +107,8 @@ class Sight:
         size = np.abs(numeric.astype(np.float64))
         ratio = np.divide(2 * allowed, size, out=np.full_like(size, np.inf), where=size > 0)
         ratio[~np.isfinite(ratio)] = np.inf
-        return float(ratio.min()) + 2 * (self.rtol or 0)
+        by_rtol = 2 * self.rtol / (1 - self.rtol) if self.rtol is not None and self.rtol < 1 else 0.0
+        return float(ratio.min()) + by_rtol if self.rtol is None or self.rtol < 1 else np.inf
 
 
 def _quantities(call: Call, dout: Array) -> Quantities:

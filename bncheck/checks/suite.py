@@ -12,7 +12,7 @@ from bncheck import __version__
 from bncheck.batch import Batch, generate, warm_up
 from bncheck.checks import contract, forward, running, stability, test_mode
 from bncheck.checks.folding import as_taught, clearest, folded, placed
-from bncheck.checks.gradients import as_probe, check_gradients
+from bncheck.checks.gradients import as_probe, check_gradients, on_probe
 from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
@@ -114,17 +114,18 @@ class _Suite:
                 with_eps = replace(settings, eps=eps)
                 reports.append(self._one(beside(layer, with_eps, self.subject.batch.d, "float64"), with_eps))
         self.gradients, unseen = reports[0].gradients, _unseen_by_all(reports)
-        self.probes = tuple(as_probe(report) for report in reports[1:])
         if test_mode_too and layer.traits.differentiates_test_mode and layer.traits.keeps_statistics:
             batch = warm_up(self.subject.probe(14), 5, settings.momentum)
             reports.append(self._one(batch, replace(settings, mode=Mode.TEST)))
+        self.probes = tuple(as_probe(report) for report in reports[1:])
         verdicts = [report.verdict for report in reports]
         # What one batch is blind to, another has seen.
         verdict = next((v for v in (Verdict.FAIL, Verdict.PASS) if v in verdicts), Verdict.BLIND)
         blind = f"; {', '.join(unseen)} would have gone unseen" if unseen else ""
         if blind and self.check.strict and verdict is Verdict.PASS:
             verdict = Verdict.BLIND
-        findings = clearest([f for report in reports for f in report.findings])
+        shown = [*reports[0].findings, *(f for report in reports[1:] for f in on_probe(report))]
+        findings = clearest(shown)
         if verdict is Verdict.FAIL and not forward_right:
             taught = as_taught(self.subject, settings)
             findings = tuple(f for f in findings if f.quantity not in taught)

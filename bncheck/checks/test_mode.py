@@ -37,7 +37,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     if not traits.keeps_statistics and not an_object:
         return Outcome((), "a plain function without running statistics has none")
     if not (traits.has_test_mode and (traits.keeps_statistics or not an_object)):
-        return Outcome((CATALOGUE["BN411"].found("test mode", "nothing switches the layer to it"),), "none was found")
+        lacks = "no running statistics are kept for it" if traits.has_test_mode else "nothing switches the layer to it"
+        return Outcome((CATALOGUE["BN411"].found("test mode", lacks),), "none was found")
     try:
         trained = _train(subject)
         if trained is None:

@@ -32,12 +32,18 @@ PREPARATIONS: Final = _table(
     "build initialize initialise init initparams initweights initializeparameters initparameters resetparameters "
     "initializeparams initializeweights setup compile"
 )
+_MAKING: Final = frozenset(_table("init initialize initialise build create make set setup alloc allocate reset"))
+_MADE: Final = frozenset(_table("weight weights param params parameter parameters variables vars wb"))
 STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
 WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
 """What a network is given a list for, one width for each of its layers."""
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
 CACHES: Final = frozenset(_table("cache caches cached ctx ctxt context saved"))
 """Words of an attribute that keeps what the backward pass needs."""
+UPSTREAM: Final = frozenset(
+    _table("dout delta deltas grad gradient gradoutput outputgrad dloss doutput doutputs upstream dy dlda error diff")
+)
+"""What a class calls the dout that it reads from itself."""
 INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
 
 _TABLES: Final[dict[str, str]] = {
@@ -54,14 +60,15 @@ _TABLES: Final[dict[str, str]] = {
         "nunits numunits infeatures outfeatures neurons nneurons numneurons numinputs ninputs width hidden hiddensize "
         "hiddendim outputdim outputsize layersize length depth planes numfeature featurenum nfeats f"
     ),
-    "shape": "shape inputshape inshape paramshape outputshape xshape datashape",
+    "shape": "shape inputshape inshape paramshape outputshape xshape datashape oshape ishape",
     "flag": (
         "training train istraining istrain trainflg trainflag trainmode trainphase trainingmode intraining istr tr "
         "usebatchstats usebatchstatistics updatestats updatestatistics learningphase"
     ),
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
-        "evaluate testflg testflag inferencemode testtime prediction frozen"
+        "evaluate testflg testflag inferencemode testtime prediction frozen testingphase testphase testingmode "
+        "evalphase inferencephase evaluationmode"
     ),
     "trainable": "trainable",
     "mode": "mode phase",
@@ -132,7 +139,7 @@ def role_of(name: str) -> Meaning | None:
 
 def statistic_of(name: str, holder: str = "") -> Meaning | None:
     """Rank 0 says that it runs, 1 is told by what holds it, 5 is a plain ``mean`` that may be the batch's."""
-    parts = words(name)
+    parts = _without_layer(words(name))
     if not parts or set(parts) & set(_OF_A_BATCH):
         return None
     if joined := _JOINED.fullmatch(flat(name)):
@@ -146,6 +153,12 @@ def statistic_of(name: str, holder: str = "") -> Meaning | None:
     ):
         return None
     return Meaning("var" if var else "mean", 0 if runs else 1 if flat(holder) in _STATISTIC_HOLDERS else PLAIN_RANK)
+
+
+def _without_layer(parts: list[str]) -> list[str]:
+    """bn_mean and batch_norm_mean are a mean, bn alone is nothing else."""
+    rest = parts[2:] if parts[:2] == ["batch", "norm"] else parts[parts[:1] in (["bn"], ["batchnorm"]) :]
+    return rest or parts
 
 
 def gradient_of(name: str) -> Meaning | None:
@@ -172,7 +185,7 @@ def meaning(path: Path) -> Meaning | None:
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
     if flat(owner) in GRADIENT_HOLDERS:
-        return _gradient_in(leaf) or gradient_of(leaf)
+        return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
@@ -215,6 +228,12 @@ _EXACT: Final = re.compile(
 _OTHER: Final = re.compile(
     r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
 )
+
+
+def prepares(name: str) -> bool:
+    """build, and init_weight or create_params."""
+    parts = words(name)
+    return flat(name) in PREPARATIONS or (len(parts) == 2 and parts[0] in _MAKING and parts[1] in _MADE)
 
 
 def speaks_of_layer(name: str, docstring: str | None) -> bool:

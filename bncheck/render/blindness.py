@@ -34,10 +34,13 @@ def _beside(report: Report, probe: Probe) -> str:
     seen = {g.name: {blind.code for blind in g.power.blind_to} for g in probe.gradients}
     left = {b.code for g in report.gradients for b in g.power.blind_to if b.code in seen[g.name]}
     batch = probe.batch
+    place = f"({batch.n}, {batch.d}) from seed {batch.seed} with eps {probe.eps:g}"
     outcome = {
         Verdict.PASS: "nothing wrong was found",
         Verdict.FAIL: "something is wrong",
         Verdict.BLIND: "nothing wrong was found, and not everything could have been",
     }[probe.verdict]
+    if probe.verdict is Verdict.FAIL:
+        return f"On a probe beside it, {place}, {outcome}."
     shown = f"{', '.join(sorted(left))} would not have shown there either" if left else "all of these would have shown"
-    return f"On a probe beside it, ({batch.n}, {batch.d}) from seed {batch.seed}, {outcome}; {shown}."
+    return f"On a probe beside it, {place}, {outcome}; {shown}."

@@ -87,9 +87,9 @@ ENTRIES = (
         "NaN or infinity",
         "look for a division by zero (a variance without eps, N - 1 with N = 1), a root of a negative "
         "number (E[x²] - E[x]²) or an overflow on the way to this entry",
-        why="The definition is finite wherever var + eps > 0, so a NaN is made by the layer: 0 / 0, the root of a "
-        "negative number, infinity minus infinity. Here eps has the wrong sign, and var - eps is negative in every "
-        "column whose variance is less.",
+        why="The definition is finite wherever var + eps > 0 and its dtype holds the result, so a NaN is made by "
+        "the layer: 0 / 0, the root of a negative number, infinity minus infinity. Here eps has the wrong "
+        "sign, and var - eps is negative in every column whose variance is less.",
         shows="the report names the first entry. On data of spread 1 the root of var - eps is real, and nothing "
         "shows; bncheck's own probes have columns with a variance near eps.",
         wrong={"inv": eps_subtracted},
@@ -133,8 +133,8 @@ ENTRIES = (
         why="A buffer of np.float32, or x.astype(np.float32), keeps 7 of the 16 digits of a float64 batch, and "
         "nothing downstream brings them back. A difference quotient with a step of 1e-5 has then one or two digits "
         "left to be right in.",
-        shows="out has the digits of float32, or does not move where x moves by 1 part in 1e10. It cannot be seen on "
-        "a float32 batch.",
+        shows="out has the digits of float32, or does not move where x moves by 1 part in 1e10. A cast to "
+        "float32 cannot be seen on a float32 batch.",
         wrong={"wide": in_single},
         others=({"wide": in_half},),
     ),

@@ -103,7 +103,7 @@ def nothing_through_mean(g: Array) -> str:
 
 
 def many_rows(n: int) -> str:
-    return f"N = {n}: N and N - 1 are too close to be told apart" if n > 100 else ""
+    return f"N = {n}: a factor of N/(N-1) differs from 1 by {1 / n:.1g}, less than is allowed" if n > 1 else ""
 
 
 def gamma_is_one(gamma: Array) -> str:
@@ -173,7 +173,7 @@ ENTRIES = (
         "the statistics are constants, and neither path exists.",
         shows="dx fits 1 direct, 1 mean and another factor, N/(N-1) say, of variance. For large N the factor N/(N-1) "
         "drowns in rounding.",
-        unseen=(many_rows,),
+        unseen=(nothing_through_variance, many_rows),
         wrong={"dx": divided_by_one_less},
         others=({"dx": half_the_variance_path}, {"dx": sums_for_means}, {"dx_in_test_mode": training_formula}),
         seen=(
@@ -222,8 +222,8 @@ ENTRIES = (
         "BN107",
         "the sign is wrong",
         "the direct path is + inv * g; the paths through mean and variance are subtracted",
-        why="Raising one x raises the mean and the spread, and both lower every xhat: the two paths through the "
-        "statistics are subtracted from the direct one.",
+        why="Raising one x raises the mean, which lowers every xhat, and a larger spread shrinks every xhat "
+        "towards 0: the two paths through the statistics are subtracted from the direct one.",
         shows="a coefficient of the fit is negative.",
         wrong={"dx": statistics_added},
         others=({"dx": all_negative}, {"dx_in_test_mode": negative_in_test_mode}),

@@ -64,7 +64,8 @@ ENTRIES = (
         "a broadcast forward is a sum backward: .sum(axis=0)",
         why="gamma and beta are (D,) and are broadcast over the N rows going forward. A broadcast forward is a sum "
         "backward: dgamma = sum(dout * xhat) and dbeta = sum(dout) over axis 0, one number a column.",
-        shows="dgamma or dbeta has the shape of x, or is a single number. It cannot be seen where N or D is 1.",
+        shows="dgamma or dbeta has the shape of x, or is a single number. What is not summed "
+        "cannot be seen where N is 1, and a scalar not where D is 1.",
         unseen=(one_number,),
         wrong={"dgamma": dgamma_not_summed, "dbeta": dbeta_not_summed},
     ),
@@ -77,6 +78,7 @@ ENTRIES = (
         shows="dgamma or dbeta is right but for a factor of 1/N. It cannot be seen where N is 1.",
         unseen=(single_row,),
         wrong={"dgamma": mean_for_dgamma, "dbeta": mean_for_dbeta},
+        others=({"dgamma": mean_for_dgamma}, {"dbeta": mean_for_dbeta}),
     ),
     Entry(
         "BN203",
@@ -97,6 +99,7 @@ ENTRIES = (
         why="Both are (D,), so nothing complains when they change places, and training even goes on, badly.",
         shows="each is the other to rounding.",
         wrong={"dgamma": dbeta_for_dgamma, "dbeta": dgamma_for_dbeta},
+        others=({"dgamma": dbeta_for_dgamma},),
     ),
     Entry(
         "BN205",

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
 
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.conventions import PREPARATIONS, flat
+from bncheck.layers.conventions import VALUES, prepares
 from bncheck.layers.isolation import Unrunnable, guarded, one_line, quiet
+
+_OF_TENSORS: Final = {*VALUES, "grad", "requires_grad", "is_leaf", "creator", "numpy", "detach", "tensor"}
 
 
 @contextlib.contextmanager
@@ -20,7 +25,7 @@ def running(plan: Plan, method: str) -> Iterator[None]:
             yield
     except LayerRaised as error:
         cause = error.__cause__
-        said = cause and (_unset(plan, cause) or _unknown(plan, method, cause))
+        said = cause and (_unset(plan, cause) or _wrapped(cause) or _unknown(plan, method, cause))
         if said and not isinstance(error, Unrunnable):
             raise Unrunnable(f"{name} {said}") from cause
         raise
@@ -32,9 +37,16 @@ def _unset(plan: Plan, error: BaseException) -> str | None:
         return None
     setters = list(dict.fromkeys(plan.recipe.text.setters(error.name)))
     own = {plan.forward, plan.backward, "__init__"}
-    if not setters or any(name in own or flat(name) in PREPARATIONS for name in setters):
+    if not setters or any(name in own or prepares(name) for name in setters):
         return None
     return f"reads self.{error.name}, which {' or '.join(setters)} has to set before: that is not done here"
+
+
+def _wrapped(error: BaseException) -> str | None:
+    """x.value, where x is to be an object of the user's package that holds an array."""
+    if not isinstance(error, AttributeError) or not isinstance(error.obj, np.ndarray) or error.name not in _OF_TENSORS:
+        return None
+    return f"asks an array for .{error.name}, which a tensor of its own package would have: it is given plain arrays"
 
 
 def _unknown(plan: Plan, method: str, error: BaseException) -> str | None:

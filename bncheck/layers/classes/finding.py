@@ -13,8 +13,9 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
-from bncheck.layers.classes import methods
+from bncheck.layers.classes import handed, methods
 from bncheck.layers.classes.guesses import guessed_gradients, guessed_slots
+from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH
@@ -152,18 +153,20 @@ def _try(recipe: Recipe) -> _Trial | None:
         bare = replace(plan, slots=_slots(plan, instance, instance, x))
         return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
-    plan = replace(plan, slots=plan.slots | guessed_slots(plan, instance, x))
-    made = replace(made, plan=plan)
+    made = replace(made, plan=_with_statistics(plan, instance, made, x))
     return _Trial(_with_gradients(made, instance), _score(made, x))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
     forward, backward = str(forward_of(recipe.kind)), backward_of(recipe.kind)
-    switch = methods.find_switch(instance, forward, recipe.text)
-    given = methods.forward_arguments(methods.parameters_of(instance, forward, recipe.text), switch)
-    shown = methods.parameters_of(instance, backward, recipe.text) if backward else []
-    back = methods.backward_arguments(shown)
-    return Plan(recipe, forward, given, switch, backward, back)
+    wanted, text = methods.parameters_of(instance, forward, recipe.text), recipe.text
+    x = handed.x_of(text.functions, forward, wanted)
+    switch = methods.find_switch(instance, forward, text, not x)
+    given = methods.forward_arguments(wanted, switch, not x)
+    shown = methods.parameters_of(instance, backward, text) if backward else []
+    dout, dx = handed.gradients_of(text.functions, backward, shown) if backward else ((), ())
+    back = methods.backward_arguments(shown, not dout)
+    return Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
 
 
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
@@ -173,6 +176,26 @@ def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
     given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
+
+
+def _with_statistics(plan: Plan, fresh: Any, made: ClassPass, x: Array) -> Plan:
+    """And what else only shows when it is changed; the forward pass may leave the statistics to the backward."""
+    plan = replace(plan, slots=plan.slots | guessed_slots(plan, fresh, made.instance, x))
+    if plan.backward is None or plan.switch.kind == "none":
+        return plan
+    try:
+        later = replace(made, plan=plan).run_backward(np.ones_like(x))[0].instance
+    except LayerRaised:
+        return plan
+    named = _slots(plan, fresh, later, x)
+    slots = {role: named[role] for role in ("mean", "var") if role in named} | plan.slots
+    plan = replace(plan, slots=slots | guessed_slots(replace(plan, slots=slots), fresh, later, x))
+    held = [slot for role, slot in plan.slots.items() if role in ("mean", "var")]
+    return replace(plan, backs=not _alike(held, made.instance, later))
+
+
+def _alike(slots: list[Slot], one: Any, other: Any) -> bool:
+    return all(np.array_equal(slot.read(one), slot.read(other)) for slot in slots)
 
 
 def _is_of_batch(slot: Slot, after: Any, x: Array) -> bool:

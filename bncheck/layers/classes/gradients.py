@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bncheck.layers.classes import handed
 from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, meaning, returned_roles, words
@@ -45,17 +46,20 @@ class Collected:
             if found.get(role) is None:
                 found[role] = self._elsewhere(role)
         if found.get("dx") is None:
-            found["dx"] = attribute(self.instance, INPUT_GRADIENTS)
+            kept = handed.found(self.instance, self.plan.handed.dx)
+            found["dx"] = attribute(self.instance, INPUT_GRADIENTS) if kept is None else kept
         return found
 
     def _returned(self, result: Any) -> dict[str, Any]:
-        if isinstance(result, (tuple, list)) and len(result) == 2 and isinstance(result[1], dict):
-            return {"dx": result[0]} | {role: _in_dict(result[1], role) for role in ("dgamma", "dbeta")}
-        if isinstance(result, dict):
-            return dict(zip(_roles(list(result), len(result)), result.values(), strict=True))
-        values = _flatten(result)
-        names = None if len(values) < 2 else self._names(len(values))
-        return dict(zip(_roles(names, len(values)), values, strict=True))
+        if isinstance(result, (tuple, list)) and (packed := [one for one in result if isinstance(one, dict)]):
+            grads = {role: _in_dict(packed[0], role) for role in ("dgamma", "dbeta")}
+            if all(value is not None for value in grads.values()):
+                return grads | {"dx": next((one for one in result if not isinstance(one, dict)), None)}
+        named = _flatten(result)
+        names: list[str] | None = [name for name, _ in named]
+        if len(named) < 2 or not any(name for name, _ in named):
+            names = None if len(named) < 2 else self._names(len(named))
+        return dict(zip(_roles(names, len(named)), (value for _, value in named), strict=True))
 
     def _names(self, count: int) -> list[str] | None:
         text = self.plan.recipe.text
@@ -65,7 +69,7 @@ class Collected:
 
     def _elsewhere(self, role: str) -> Any:
         slots, parameter = self.plan.slots, role[1:]
-        if role in slots and (value := slots[role].read(self.instance)) is not None:
+        if role in slots and (value := slots[role].read(self.instance)) is not None and not self._left(role, value):
             return value
         if (found := _in_dict(self.grads, role)) is not None:
             return found
@@ -74,6 +78,10 @@ class Collected:
         if self.plan.steps and parameter in slots:
             return (self.old[parameter] - slots[parameter].read(self.instance)) / RATE
         return None
+
+    def _left(self, role: str, value: Any) -> bool:
+        """Whether it is the number that the constructor put there."""
+        return not isinstance(value, np.ndarray) and value is self.old.get(role)
 
 
 def attribute(instance: Any, names: tuple[str, ...]) -> Any:
@@ -98,10 +106,11 @@ def _in_dict(grads: dict[str, Any], role: str) -> Any:
     return next((grads[key] for key, meant in known.items() if meant and meant.role == role), None)
 
 
-def _flatten(result: Any) -> list[Any]:
+def _flatten(result: Any) -> list[tuple[str, Any]]:
+    """Everything that was returned, with the key of what stands in a dict: dx, {"gamma": dgamma, "beta": dbeta}."""
     if isinstance(result, (tuple, list)):
         return [inner for item in result for inner in _flatten(item)]
-    return [result]
+    return [(str(key), value) for key, value in result.items()] if isinstance(result, dict) else [("", result)]
 
 
 def _roles(names: list[str] | None, count: int) -> list[str]:

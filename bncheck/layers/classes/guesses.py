@@ -19,28 +19,29 @@ from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
 
-def guessed_slots(plan: Plan, fresh: Any, x: Array) -> dict[str, Slot]:
-    """gamma, beta, mean and var, as far as ``plan`` lacks them."""
+def guessed_slots(plan: Plan, fresh: Any, trained: Any, x: Array) -> dict[str, Slot]:
+    """gamma, beta, mean and var, as far as ``plan`` lacks them; statistics may appear in the first training step."""
     found: dict[str, Slot] = {}
-    for scale, shift, mode in (("gamma", "beta", Mode.TRAIN), ("var", "mean", Mode.TEST)):
+    parameters, statistics = ("gamma", "beta", Mode.TRAIN), ("var", "mean", Mode.TEST)
+    for instance, (scale, shift, mode) in ((fresh, parameters), (fresh, statistics), (trained, statistics)):
         missing = [role for role in (scale, shift) if role not in plan.slots and not plan.forward_arguments.has(role)]
         if not missing or (mode is Mode.TEST and plan.switch.kind == "none"):
             continue
-        for path, moved in _effects(replace(plan, slots=plan.slots | found), fresh, x, mode):
+        for path, moved in _effects(replace(plan, slots=plan.slots | found), instance, x, mode):
             role = shift if np.allclose(moved, moved[0]) else scale
             if role in missing and role not in found:
-                found[role] = Slot((path,), pattern_of(dict(leaves(fresh))[path], x.shape[1]))
+                found[role] = Slot((path,), pattern_of(dict(leaves(instance))[path], x.shape[1]))
     return found
 
 
-def _effects(plan: Plan, fresh: Any, x: Array, mode: Mode) -> Iterator[tuple[Path, Array]]:
+def _effects(plan: Plan, instance: Any, x: Array, mode: Mode) -> Iterator[tuple[Path, Array]]:
     """How the output moves with each array of D numbers that has no name that we know."""
     taken = {path for slot in plan.slots.values() for path in slot.paths}
-    usual = _out(plan, fresh, x, mode)
-    for path, value in leaves(fresh):
+    usual = _out(plan, instance, x, mode)
+    for path, value in leaves(instance):
         if usual is None or path in taken or pattern_of(value, x.shape[1]) is None or value.dtype.kind != "f":
             continue
-        changed = clone(fresh, {})
+        changed = clone(instance, {})
         put(changed, path, value * 2 + 1)
         out = _out(plan, changed, x, mode)
         if out is not None and out.shape == usual.shape and not np.array_equal(out, usual):

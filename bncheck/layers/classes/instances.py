@@ -173,18 +173,20 @@ def pattern_of(value: Any, d: int) -> tuple[int, ...] | None:
 def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
     """What an instance holds, by role, after it has run once; ``before`` is the same one fresh."""
     fresh = dict(leaves(before))
-    ranked: dict[str, list[tuple[tuple[bool, int, int], Path, Any]]] = {}
+    ranked: dict[str, list[tuple[tuple[bool, int, bool, int], Path, Any]]] = {}
     for path, value in leaves(after):
         found = meaning(path)
         if found and _can_be(found, path, value, fresh, d):
             # A number may share a parameter's name, as the beta of an average does.
             shapeless = pattern_of(value, d) is None and found.role in ("gamma", "beta")
-            order = (shapeless, found.rank, len(path))
+            # Of two that run by their names, the one that training moves.
+            idle = found.role in ("mean", "var") and np.array_equal(value, fresh.get(path, value))
+            order = (shapeless, found.rank, idle, len(path))
             ranked.setdefault(found.role, []).append((order, path, value))
     return {role: _slot(sorted(places, key=lambda place: place[0]), d) for role, places in ranked.items()}
 
 
-def _slot(places: list[tuple[tuple[bool, int, int], Path, Any]], d: int) -> Slot:
+def _slot(places: list[tuple[tuple[bool, int, bool, int], Path, Any]], d: int) -> Slot:
     _, first, value = places[0]
     others = [path for _, path, other in places[1:] if other is value and isinstance(value, np.ndarray)]
     return Slot((first, *others), pattern_of(value, d))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
+from bncheck.layers.classes.handed import hand
 from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
@@ -38,13 +40,20 @@ class ClassPass:
 
     @property
     def state(self) -> object:
-        return self.instance
+        return self._stepped
+
+    @cached_property
+    def _stepped(self) -> Any:
+        """The instance after the step that moves its statistics, which may take a backward pass too."""
+        if not self.plan.backs or self.call.settings.mode is Mode.TEST:
+            return self.instance
+        return self.run_backward(np.ones_like(self.call.x))[0].instance
 
     def running(self) -> Statistics | None:
         slots, m = self.plan.slots, self.call.x.shape[1]
         if "mean" not in slots or "var" not in slots:
             return None
-        mean, var = slots["mean"].read(self.instance), slots["var"].read(self.instance)
+        mean, var = slots["mean"].read(self._stepped), slots["var"].read(self._stepped)
         if mean is None or var is None:
             return None
         layout = self.plan.recipe.layout
@@ -70,7 +79,7 @@ class ClassPass:
         instance, cache = clone(self.instance, memo), clone(self.cache, memo)
         x = memo.get(id(self.given), self.given.copy())
         log = prepare_backward(plan, instance)
-        held = {role: slot.read(instance) for role, slot in plan.slots.items() if role in ("gamma", "beta")}
+        held = {role: slot.read(instance) for role, slot in plan.slots.items() if role.endswith(("gamma", "beta"))}
         old = {role: clone(value, {}) for role, value in held.items()}
         given = to_layer(dout, plan.recipe.layout)
         before = given.copy()
@@ -78,7 +87,9 @@ class ClassPass:
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
         grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
+        values["switch"] = plan.switch.train
         with running(plan, plan.backward):
+            hand(instance, plan.handed.dout, given, plan.name)
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
         self.note_writes(("dout", before, given), ("x", self.given, x))
         return Collected(plan, instance, old, log, grads), result
@@ -190,12 +201,15 @@ def _run(plan: Plan, instance: Any, values: dict[str, Any], mode: Mode) -> Any:
     with running(plan, name):
         if switch.kind == "attribute":
             setattr(instance, switch.name, setting)
+        elif switch.kind == "answer":
+            setattr(instance, switch.name, lambda: setting)
         elif switch.kind == "entry":
             put(instance, switch.path, setting)
         elif switch.kind == "methods" and setting:
             getattr(instance, setting)()
         if switch.kind == "pair" and not training:
             return getattr(instance, name)(values["x"])
+        hand(instance, plan.handed.x, values["x"], plan.name)
         return plan.forward_arguments.call(getattr(instance, name), values | {"switch": setting}, "x")
 
 

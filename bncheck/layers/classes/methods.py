@@ -68,7 +68,7 @@ class Switch(NamedTuple):
     """How train and test mode are told apart."""
 
     kind: str
-    """argument, attribute, entry, methods, pair of forward methods, or none."""
+    """argument, attribute, entry, answer of a method, methods, pair of forward methods, or none."""
     name: str = ""
     train: Any = None
     test: Any = None
@@ -80,6 +80,8 @@ class Switch(NamedTuple):
             return "no test mode"
         if self.kind in ("methods", "pair"):
             return f"test mode by {self.test}()"
+        if self.kind == "answer":
+            return f"test mode by {self.name}() -> {self.test!r}"
         return f"test mode by {self.kind} {self.name}={self.test!r}"
 
 
@@ -89,33 +91,52 @@ NO_SWITCH = Switch("none")
 _NO_TEXT = ClassText(frozenset(), frozenset(), {})
 
 
-def find_switch(instance: Any, forward: str, text: ClassText) -> Switch:
+def find_switch(instance: Any, forward: str, text: ClassText, is_handed_x: bool = True) -> Switch:
     kind = type(instance)
-    for parameter in parameters_of(instance, forward, text)[1:]:
+    for parameter in parameters_of(instance, forward, text)[is_handed_x:]:
         if found := _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
     test = find_method(kind, names.TEST_FORWARD) or plain_beside(kind, forward)
     if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
         return Switch("pair", forward, forward, test)
     return (
-        _attribute(instance, text)
+        _answer(instance, text)
+        or _attribute(instance, text)
         or _entry(instance, text)
         or _two_methods(instance)
-        or _attribute(instance, text, trainable=True)
+        or _attribute(instance, text, "word")
+        or _attribute(instance, text, "trainable")
         or NO_SWITCH
     )
 
 
-def _attribute(instance: Any, text: ClassText, trainable: bool = False) -> Switch | None:
+def _attribute(instance: Any, text: ClassText, sort: str = "") -> Switch | None:
     known = {n: getattr(type(instance), n, None) for n in text.attributes} | attributes(instance)
     for name, value in sorted(known.items(), key=lambda item: getattr(role_of(item[0]), "rank", 0)):
-        meant = role_of(name)
-        if callable(value) or meant is None or (meant.role == "trainable") != trainable:
+        if callable(value) or name in text.called or _sort_of_flag(name, instance, text) != sort:
             continue
         if value is None or isinstance(value, (bool, int, str)):
             found = _two_values(name, value, text)
             if found and (name in text.attributes or not text.attributes):
                 return Switch("attribute", name, *found)
+    return None
+
+
+def _sort_of_flag(name: str, instance: Any, text: ClassText) -> str | None:
+    """ "" for a name of the tables, "word" for what a condition asks for whose name has such a word in it."""
+    if meant := role_of(name):
+        return "trainable" if meant.role == "trainable" else ""
+    # None stands for what a missing base class would have set.
+    is_none = name in attributes(instance) and getattr(instance, name, None) is None
+    return "word" if name in text.tested and not is_none and "valid" not in names.flat(name) else None
+
+
+def _answer(instance: Any, text: ClassText) -> Switch | None:
+    """self.is_training(), which a missing base class would have had."""
+    for name in sorted(text.called):
+        asks = name in text.tested or names.flat(name).startswith("is")
+        if asks and not hasattr(instance, name) and (found := _two_values(name, None, text)):
+            return Switch("answer", name, *found)
     return None
 
 
@@ -159,10 +180,12 @@ class Arguments(NamedTuple):
     """What a method wants: parameter by parameter the name of a value, "" for None."""
 
     roles: tuple[tuple[str, str], ...]
+    without_data: bool = False
+    """Takes what it works on from the instance."""
 
     def call(self, method: Callable[..., Any], values: dict[str, Any], main: str) -> Any:
         """``main`` is all that a method is given whose parameters are not known, behind a decorator say."""
-        if not self.roles:
+        if not self.roles and not self.without_data:
             return method(values[main])
         return method(**{name: values.get(role) for name, role in self.roles})
 
@@ -171,11 +194,12 @@ class Arguments(NamedTuple):
 
 
 _OF_BACKWARD = ("x", "cache", "lr", "optimizer", "gamma", "beta", "eps", "index", "grads")
+_FLAGS = ("flag", "inverted", "mode")
 _OF_FORWARD = ("gamma", "beta", "eps", "momentum", "lr", "index")
 
 
-def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Arguments:
-    main = _main(found)
+def forward_arguments(found: list[inspect.Parameter], switch: Switch, is_handed_x: bool = True) -> Arguments:
+    main = _main(found) if is_handed_x else None
     roles = [(main.name, "x")] if main else []
     for parameter in found:
         meant = role_of(parameter.name)
@@ -187,7 +211,7 @@ def forward_arguments(found: list[inspect.Parameter], switch: Switch) -> Argumen
             roles.append((parameter.name, meant.role))
         elif required(parameter):
             roles.append((parameter.name, ""))
-    return Arguments(tuple(roles))
+    return Arguments(tuple(roles), not is_handed_x)
 
 
 def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
@@ -198,8 +222,11 @@ def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     return next((p for p in found if is_data(p)), found[0] if found else None)
 
 
-def backward_arguments(given: list[inspect.Parameter]) -> Arguments:
+def backward_arguments(given: list[inspect.Parameter], is_handed_dout: bool = True) -> Arguments:
     """backward(dout), (dout, cache), (input, gradOutput), (dout, lr), (dout, optimizer)."""
+    if not is_handed_dout:
+        known = [(p, meant.role) for p in given if (meant := role_of(p.name)) and (required(p) or meant.role == "lr")]
+        return Arguments(tuple((p.name, "switch" if role in _FLAGS else role) for p, role in known), True)
     found = [(p, role_of(p.name)) for p in given]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
     wanted = [

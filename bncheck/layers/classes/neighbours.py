@@ -13,7 +13,7 @@ from bncheck.layers.dotted import Settings
 
 _ACTIVATIONS: Final = {"activation", "act", "activ", "nonlinearity", "activationfunction"}
 _REGULARIZERS: Final = {"regularizer", "regularization", "regulariser", "regularisation", "reg", "penalty"}
-_LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound"}
+_LAYERS: Final = {"layer", "prev", "previous", "parent", "inbound", "lin"}
 _SETTINGS: Final = {
     "cfg",
     "config",
@@ -92,4 +92,4 @@ def stand_in(name: str, d: int, shape: tuple[int, ...], asked: frozenset[str] = 
         return Activation()
     if parts & _REGULARIZERS:
         return Regularizer()
-    return LayerBefore(d, shape) if _LAYERS & set(words(name)[-1:]) else None
+    return LayerBefore(d, shape) if _LAYERS & {*words(name)[-1:], flat(name)} else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 
 from bncheck.layers import conventions as names
@@ -33,9 +34,20 @@ def find_method(kind: type, table: Iterable[str], part: str = "", but: tuple[str
     order = {name: place for place, name in enumerate(table)}
     known = [name for name in method_names(kind) if flat(name) in order]
     if known:
-        return min(known, key=lambda n: (flat(n) in _WEAK, n not in vars(kind), order[flat(n)]))
+        # An inherited backward() without arguments is the optimizer's step, and gradient(dout) the pass.
+        idle = {name for name in known if part and not _is_handed_something(kind, name)}
+        return min(known, key=lambda n: (n in idle, flat(n) in _WEAK, n not in vars(kind), order[flat(n)]))
     others = [n for n in method_names(kind) if part and part in flat(n) and not any(b in flat(n) for b in but)]
     return min(others, key=len) if others else None
+
+
+def _is_handed_something(kind: type, name: str) -> bool:
+    try:
+        found = inspect.signature(getattr(kind, name)).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    is_static = isinstance(inspect.getattr_static(kind, name), staticmethod | classmethod)
+    return len(found) > (0 if is_static else 1) or any(p.kind is p.VAR_POSITIONAL for p in found)
 
 
 def forward_of(kind: type) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from bncheck.layers.classes.handed import NOTHING, Handed
 from bncheck.layers.classes.instances import Slot
 from bncheck.layers.classes.methods import Arguments, Switch
 from bncheck.layers.classes.recipes import Raw, Recipe
@@ -26,11 +27,15 @@ class Plan:
     switch: Switch
     backward: str | None = None
     backward_arguments: Arguments = UNKNOWN
+    handed: Handed = NOTHING
+    """What is no argument or result of its passes."""
     slots: dict[str, Slot] = field(default_factory=dict)
     steps: bool = False
     """The gradients show only in the step that backward takes."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
+    backs: bool = False
+    """Its running statistics move in the backward pass too, or in it alone."""
     warm: bool = False
     """Makes its parameters during the first forward pass, whatever was set before."""
     takes_share: bool = False

@@ -13,7 +13,7 @@ from bncheck.layers import conventions as names
 from bncheck.layers.classes.instances import Recorder, leaves, put
 from bncheck.layers.classes.methods import parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
-from bncheck.layers.classes.passes import find_method, method_names
+from bncheck.layers.classes.passes import find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
 
@@ -238,5 +238,9 @@ def _role(name: str) -> str:
 
 
 def _preparations(kind: type) -> list[str]:
-    public = [name for name in method_names(kind) if not name.startswith("_") and flat(name) in names.PREPARATIONS]
-    return sorted(public, key=lambda name: names.PREPARATIONS.index(flat(name)))
+    order = {name: place for place, name in enumerate(names.PREPARATIONS)}
+    public = [name for name in method_names(kind) if not name.startswith("_") and names.prepares(name)]
+    # layer(width) builds it where x is given to another method.
+    sizes = [_role(p.name) for p in parameters(kind.__call__)[1:]] if "__call__" in method_names(kind) else []
+    built = ["__call__"] if sizes in (["size"], ["shape"]) and forward_of(kind) != "__call__" else []
+    return built + sorted(public, key=lambda name: order.get(flat(name), len(order)))

@@ -21,9 +21,10 @@ class ClassText:
     """What a step is asked of, as in self.optimizer.update(...)."""
     tested: frozenset[str] = frozenset()
     """Attributes that a condition asks for, as in ``if self.optimizer:``."""
-
     asked: dict[str, frozenset[str]] = field(default_factory=dict)
     """By variable or attribute, the attributes and keys that are asked of it."""
+    called: frozenset[str] = frozenset()
+    """Attributes of self that are called, and never used otherwise."""
 
     def word(self, choices: Iterable[str], default: str) -> str:
         return next((word for word in choices if word in self.constants), default)
@@ -69,9 +70,11 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
     found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in wanted}
     nodes = [found[name] for name in wanted if name in found]
     inside = [node for top in nodes for node in ast.walk(top)]
+    own = [n for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)]
+    functions = {id(n.func) for n in inside if isinstance(n, ast.Call)}
     return ClassText(
         frozenset(n.value for n in inside if isinstance(n, ast.Constant) and isinstance(n.value, str)),
-        frozenset(n.attr for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)),
+        frozenset(n.attr for n in own),
         {n.name: n for n in inside if isinstance(n, ast.FunctionDef)},
         frozenset(_name_of(n.value) for n in inside if isinstance(n, ast.Attribute) and n.attr in names.STEPS),
         frozenset(
@@ -82,6 +85,7 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
             if isinstance(part, ast.Attribute)
         ),
         _asked(inside),
+        frozenset(n.attr for n in own) - {n.attr for n in own if id(n) not in functions},
     )
 
 

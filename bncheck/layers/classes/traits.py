@@ -21,6 +21,7 @@ from bncheck.vocabulary import Mode
 D = 3
 _SHARE = 0.75
 """Far enough from 1/2 for the share kept and the share taken to be told apart."""
+_STEP, _CLOSE = 1e-5, 1e-7
 
 
 def batch(layout: str, seed: int = 7, d: int = D) -> Array:
@@ -31,7 +32,7 @@ def batch(layout: str, seed: int = 7, d: int = D) -> Array:
 
 def settle(layer: ClassLayer, file: str) -> ClassLayer:
     """The same layer with everything set that only trial passes tell."""
-    layer = _warm_if_needed(layer)
+    layer = _left_its_eps(_warm_if_needed(layer))
     share = _share(layer)
     layer = layer.with_plan(takes_share=_takes_share(layer.plan, share))
     plan = layer.plan
@@ -171,6 +172,29 @@ def _takes_eps(layer: ClassLayer) -> bool:
     return "eps" in plan.slots and (usual is None or _differ(usual, _pass(layer, eps=0.5)))
 
 
+def _left_its_eps(layer: ClassLayer) -> ClassLayer:
+    """An eps that nobody is asked for is left alone, where forward and backward agree on the value it has only."""
+    plan = layer.plan
+    if "eps" not in plan.slots or plan.backward is None:
+        return layer
+    left = layer.with_plan(slots={role: slot for role, slot in plan.slots.items() if role != "eps"})
+    return left if _agrees(left, 1e-5) and not _agrees(layer, 0.5) else layer
+
+
+def _agrees(layer: ClassLayer, eps: float) -> bool:
+    """Whether dx is the derivative of the forward pass, along one direction."""
+    x = batch(layer.plan.recipe.layout)
+    dout, along = np.random.default_rng(11).normal(size=(2, *x.shape))
+    call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings(eps=eps))
+    ends = [call._replace(x=x + step * along) for step in (_STEP, -_STEP)]
+    try:
+        up, down = (layer.forward(end).out for end in ends)
+        slope = float(np.sum(dout * (up - down)) / (2 * _STEP))
+        return abs(slope - float(np.sum(layer.forward(call).backward(dout).dx * along))) < _CLOSE * max(1, abs(slope))
+    except (LayerRaised, ValueError, TypeError):
+        return False  # it raises, or what it returns is of another shape
+
+
 def _widest(layer: ClassLayer) -> DTypeLike:
     made = _pass(layer, dtype=np.longdouble)
     return "longdouble" if made is not None and made.out.dtype == np.longdouble else "float64"
@@ -185,7 +209,8 @@ def _sentence(plan: Plan, file: str, keeps: bool) -> str:
     if plan.takes("momentum"):
         parts.append(f"momentum = share {'taken' if plan.takes_share else 'kept'}")
     if keeps:
-        parts.append(f"statistics in {plan.slots['mean'].label}, {plan.slots['var'].label}")
+        moved = ", moved by its backward" * plan.backs
+        parts.append(f"statistics in {plan.slots['mean'].label}, {plan.slots['var'].label}{moved}")
     pattern = plan.slots["gamma"].pattern if "gamma" in plan.slots else None
     if pattern and pattern != (-1,):
         parts.append("parameters (" + ", ".join("D" if n == -1 else str(n) for n in pattern) + ")")

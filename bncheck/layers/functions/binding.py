@@ -21,9 +21,9 @@ WORDS = {
     "beta": "beta betas betta b shift bias biases offset",
     "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
     "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
-    "index": "i idx index layeridx layerindex",
     "mode": "mode modes phase",
     "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
+    "index": "i index idx layeridx layerindex layerid lidx",
     "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",
 }
 ROLES = {word: role for role, words in WORDS.items() for word in words.split()}

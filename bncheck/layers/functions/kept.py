@@ -30,7 +30,12 @@ class Home(NamedTuple):
     """Where one value is kept: a global, or an entry of one."""
 
     name: str
-    key: str | None
+    key: str | int | None
+    """Of a list with one entry a layer, the first."""
+
+    @property
+    def said(self) -> str:
+        return self.key if isinstance(self.key, str) else self.name
 
 
 class Keeper:
@@ -91,6 +96,8 @@ def places(held: Held) -> Iterator[tuple[Home, Any]]:
         inner = value.values if isinstance(value, Attributes) else value
         if isinstance(inner, dict):
             yield from ((Home(name, key), one) for key, one in inner.items() if isinstance(key, str))
+        elif isinstance(inner, list) and inner:
+            yield Home(name, 0), inner[0]
         else:
             yield Home(name, None), value
 
@@ -101,6 +108,8 @@ def placed(held: Held, home: Home, value: Any) -> Held:
     old = held.get(name)
     if key is None:
         return {**held, name: value}
+    if isinstance(key, int):
+        return {**held, name: [value, *(old or [])[1:]]}
     if isinstance(old, Attributes):
         return {**held, name: old._replace(values={**old.values, key: value})}
     return {**held, name: {**(old or {}), key: value}}

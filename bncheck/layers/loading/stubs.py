@@ -35,6 +35,7 @@ PYTHON_2: dict[str, object] = {
 FRAMEWORKS = {"torch", "jax", "flax", "equinox", "tensorflow", "mxnet", "paddle", "einops"}
 # A constant that is missing: what it is usually set to.
 SMALL, EPS = ("eps", "epsilon"), 1e-5
+DTYPES = {"dtype", "floatx", "floattype", "floatdtype", "defaultdtype", "dtypefloat", "npdtype", "realtype", "datatype"}
 STEPS = {"update", "step", "apply", "optimize", "__call__"}
 
 
@@ -184,6 +185,8 @@ def member(module: str, name: str, made: bool = False) -> Any:
         return PYTHON_2[name]
     if name.lower() in SMALL:
         return EPS
+    if name.replace("_", "").lower() in DTYPES:
+        return np.float64
     if f"{module}.{name}" in NUMPY_ALIKE or (name in ("np", "numpy") and module not in FRAMEWORKS):
         return np
     found = None if module.partition(".")[0] in FRAMEWORKS else numpys(name)

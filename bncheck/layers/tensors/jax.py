@@ -16,6 +16,7 @@ from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
 from bncheck.layers.tensors.arrays import Functional, Signature, ordered
 from bncheck.layers.tensors.equinox import unbound
+from bncheck.layers.tensors.flax import function_of
 from bncheck.layers.tensors.stax import applied
 from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
@@ -72,11 +73,11 @@ class Jax:
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
-    """A function over JAX arrays, or a pair of them, forward and backward.  Flax's own BatchNorm is made one."""
+    """A function over JAX arrays, or a pair of them, forward and backward.  a module of Flax's is made one."""
     if "jax" not in sys.modules:
         return None
     function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
-    made = _of_flax(function) or unbound(function) or applied(function)
+    made = function_of(function) or unbound(function) or applied(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
     signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
@@ -90,37 +91,7 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
 def _kind(thing: Any, made: Any) -> str:
     if made is None:
         return "JAX function"
-    return "stax layer" if inspect.isfunction(thing) else "flax module" if _of_flax(thing) else "equinox module"
-
-
-def _of_flax(thing: Any) -> Any:
-    """The module's pure function; it keeps its parameters and its statistics outside of itself anyway."""
-    linen: Any = sys.modules.get("flax.linen")
-    cls = thing if inspect.isclass(thing) else type(thing)
-    if linen is None or not issubclass(cls, linen.BatchNorm):
-        return None
-    module: Any = thing() if inspect.isclass(thing) else thing
-    share = module.momentum
-
-    def batch_norm(
-        x: Any,
-        gamma: Any,
-        beta: Any,
-        running_mean: Any,
-        running_var: Any,
-        training: bool,
-        eps: float,
-        momentum: float = share,
-    ) -> Any:
-        own = module.clone(use_running_average=not training, momentum=momentum, epsilon=eps)
-        variables = {
-            "params": {"scale": gamma, "bias": beta},
-            "batch_stats": {"mean": running_mean, "var": running_var},
-        }
-        out, new = own.apply(variables, x, mutable=["batch_stats"])
-        return out, new["batch_stats"]["mean"], new["batch_stats"]["var"]
-
-    return batch_norm
+    return "stax layer" if inspect.isfunction(thing) else "flax module" if function_of(thing) else "equinox module"
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:

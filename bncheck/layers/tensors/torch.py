@@ -150,8 +150,9 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
     by_hand = not is_module and hasattr(cls, "backward")
     home = f"torch.nn.{cls.__name__}" if getattr(torch().nn, cls.__name__, None) is cls else name
     kind = f"torch {'module' if is_module else 'class'} {home}"
+    way = f"gradients by {'its backward' if by_hand else 'autograd'}"
     traits = Traits(
-        recognised=told(kind, layer.layout, taken, f"gradients by {'its backward' if by_hand else 'autograd'}"),
+        recognised=told(kind, layer.layout, taken, way + (", gamma and beta applied afterwards" if layer.bare else "")),
         packs=inspect.isclass(thing),
         takes_eps=_setting(fresh, "eps") is not None,
         takes_momentum=taken is not None,
@@ -185,7 +186,8 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
         return Candidate(Object(name, make, {}, layout=layout), 5, None, False)
     except LayerRaised:
         return None
-    if not {"gamma", "beta"} <= set(places) or is_network(fresh, width):
+    bare = not {"gamma", "beta"} & set(places) and {"mean", "var"} <= set(places)
+    if not (bare or {"gamma", "beta"} <= set(places)) or is_network(fresh, width):
         return Candidate(Object(name, make, {}, layout=layout), width, fresh, False) if _is_unwritten(fresh) else None
     layer = Object(name, make, places, layout=layout)
     try:

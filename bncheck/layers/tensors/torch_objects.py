@@ -66,6 +66,11 @@ class Object:
     taken: bool | None = None
     traits: Traits = field(default_factory=Traits)
 
+    @property
+    def bare(self) -> bool:
+        """Only normalizes; gamma and beta are then applied to what comes out."""
+        return "gamma" not in self.places
+
     def forward(self, call: Call, state: object = None) -> TensorPass:
         inner, library = narrowed(call), self.library
         values, width = values_of(inner.settings, self.taken), inner.gamma.size
@@ -79,6 +84,7 @@ class Object:
             handed = x.clone()
             with library.spoken(inner.settings.mode):
                 out = self._run(thing, handed, values)
+                out = _scaled(out, gamma, beta, self.layout) if self.bare else out
             before = [x, library.tensor(inner.gamma.copy()), library.tensor(inner.beta.copy())]
             written = library.changed(before, [handed, gamma.reshape(-1), beta.reshape(-1)])
             pull = self._pull(thing, out, [x, gamma, beta])
@@ -99,6 +105,8 @@ class Object:
             if own and array is not None and (own not in made or value is made[own]):
                 made[own] = inside[key] = self._filled(value, array)
         _configure(thing, {"eps": values["eps"], "momentum": values["momentum"]}, bool)
+        if self.bare:
+            made |= {"gamma": self.library.tensor(call.gamma.copy()), "beta": self.library.tensor(call.beta.copy())}
         return made["gamma"].requires_grad_(), made["beta"].requires_grad_()
 
     def _filled(self, value: Any, array: Array) -> Any:
@@ -154,6 +162,11 @@ class Object:
         return pull
 
 
+def _scaled(out: Any, gamma: Any, beta: Any, layout: str) -> Any:
+    shape = (-1,) if layout in ("flat", "nhwc") else (-1, *(1,) * (RANKS[layout] - 2))
+    return out * gamma.reshape(shape) + beta.reshape(shape)
+
+
 def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
     """Sets what an object has of settings; where None stands, or a value of another kind, it stays."""
     for inside, key, value in walk(thing):
@@ -181,6 +194,15 @@ def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
     def make(width: int, layout: str, values: dict[str, float]) -> Any:
         own = {name: values[role] for name, role in roles.items() if role in values}
         sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
-        return cls(**own, **sizes)
+        return _awake(cls(**own, **sizes), width, layout)
 
     return make
+
+
+def _awake(thing: Any, width: int, layout: str) -> Any:
+    """A lazy module learns its width from its first pass; in evaluation that leaves the statistics where they start."""
+    lazy = torch().nn.parameter.is_lazy
+    if not isinstance(thing, torch().nn.Module) or not any(map(lazy, [*thing.parameters(), *thing.buffers()])):
+        return thing
+    thing.eval()(torch().zeros((4, width, *(2,) * (RANKS[layout] - 2))))
+    return thing.train()
