@@ -19,9 +19,10 @@ from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
+from bncheck.layers.functions.results import listed, told
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Spelled, Traits
 from bncheck.vocabulary import Mode
 
 
@@ -42,6 +43,8 @@ class FunctionPass:
     items: by.Items
     held: Held
     """What the functions keep outside of their arguments, after the pass."""
+    result: Any = None
+    """As the function returned it."""
     dout: tuple[Array, Array] | None = None
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of dx, dgamma and dbeta, as the last backward pass returned them."""
@@ -50,7 +53,7 @@ class FunctionPass:
     def out(self) -> Array:
         found = self.layer.find_out(self.items, self.values["x"].shape)
         if found is None:
-            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns {_told(self.items)}")
+            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns {told(self.items)}")
         return self.layer.rows(found, self.call.x.shape)
 
     @property
@@ -114,10 +117,17 @@ class FunctionPass:
             raise NotImplementedByLayer(f"{layer.name}: test mode leaves nothing for a backward pass")
         if not layer.repeats:
             args, named = _fresh((args, named), given)
+        return self.run_backward(args, named)[1]
+
+    def run_backward(self, args: list[Any], named: Values) -> tuple[Any, Any]:
+        """What came back, as it is and with what was written into a dict instead."""
+        layer = self.layer
+        assert layer.pair.backward is not None
         with called(layer.pair.backward_name):
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
-            return _with_written(layer.pair.backward(*args, **named), dicts)
+            result = layer.pair.backward(*args, **named)
+            return result, _with_written(result, dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], Values]:
@@ -147,22 +157,6 @@ def vector(value: Any, d: int) -> Array:
     """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
     array = np.asarray(value)
     return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
-
-
-def listed(value: Any) -> Array | None:
-    """A list of lists of numbers as an array."""
-    if not isinstance(value, list) or not value or not isinstance(value[0], list):
-        return None
-    try:
-        made = np.array(value)
-    except ValueError:
-        return None
-    return made if made.dtype.kind == "f" else None
-
-
-def _told(items: by.Items) -> str:
-    kinds = dict.fromkeys(type(item).__name__ for _, item in items if item is not None)
-    return f"no array, but {' and '.join(kinds)}" if kinds else "None"
 
 
 def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
@@ -219,7 +213,7 @@ class FunctionLayer:
             assert function is not None
             self.keeper.restore(self._start(call, state))
             result = function(*args, **named)
-        made = FunctionPass(self, call, values, passed, self._items(result), self.keeper.held())
+        made = FunctionPass(self, call, values, passed, self._items(result), self.keeper.held(), result)
         _ = made.out
         return made
 
@@ -291,3 +285,8 @@ class FunctionLayer:
         made.shapes = tuple(np.shape(one) for one in found)
         d = made.call.x.shape[1]
         return Gradients(self.rows(found[0], made.call.x.shape), vector(found[1], d), vector(found[2], d))
+
+    def spelled(self, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+        from bncheck.layers.functions.spelling import spell
+
+        return spell(self, calls, dout)
