@@ -96,6 +96,9 @@ class _Speller:
         for path in slot.paths:
             if isinstance(get(instance, path[:-1]), tuple):
                 raise Unspelled("it keeps its parameters in a tuple")
+            owner, key = get(instance, path[:-1]), path[-1][1]
+            if isinstance(owner, dict) and key not in owner:
+                raise Unspelled("each of its instances calls its parameters otherwise")
         self.lines.append(" = ".join([*(f"layer{steps(path)}" for path in slot.paths), f"{name}.copy()"]))
 
     # ---- its passes ----

@@ -25,6 +25,8 @@ Known = list[tuple[str, Any]]
 def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
     if len(calls) > 1:
         raise Unspelled("functions keep nothing from one pass to the next")
+    if hasattr(layer.pair.forward, "__wrapped__"):
+        raise Unspelled("its functions are wrapped in others")
     made = layer.forward(calls[0])
     values = layer._values(calls[0], made.state._replace(dicts={}, running=None))
     arrays = {name: values[role] for role, name in _ARRAYS.items() if values[role] is not None}
