@@ -13,7 +13,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
-from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots
+from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
@@ -251,6 +251,8 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
     rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
     if stepped and not rates and not plan.backward_arguments.has("lr"):
         rates = guessed_rates(replace(made, plan=plan), dout)
+        fixed = None if rates or "beta" not in slots else written_rate(replace(made, plan=plan), dout)
+        plan = replace(plan, rate=fixed or plan.rate)
     return replace(plan, steps=stepped, rates=tuple(rates))
 
 

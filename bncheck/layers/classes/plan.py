@@ -34,6 +34,8 @@ class Plan:
     """The gradients show only in the step that backward takes."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
+    rate: float = RATE
+    """That of the step, where it stands in the code and cannot be set."""
     backs: bool = False
     """Its running statistics move in the backward pass too, or in it alone."""
     turned: bool = False
