@@ -14,5 +14,9 @@ class LayerRaised(Exception):  # noqa: N818, likewise
     """The user's layer raised; ``__cause__`` is what it raised.  The message is one line that says where."""
 
 
+class Unspelled(Exception):  # noqa: N818, likewise
+    """A finding or a layer cannot be written down as a test.  The message is one clause that says why."""
+
+
 class NotImplementedByLayer(LayerRaised):
     """The layer says of itself that this is not written yet: NotImplementedError, or None for a result."""

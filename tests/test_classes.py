@@ -30,8 +30,8 @@ RIGHT = [e for e in ENTRIES if e["verdict"] == "pass"]
 WRONG = [e for e in ENTRIES if e["verdict"] in ("fail", "raised")]
 # What those use that take no eps.
 OWN_EPS = {"real_02.py": 1e-7, "real_08.py": 1e-5, "cls_lazy_02.py": 1e-8, "dlfs_01.py": 10e-7, "dlfs_04.py": 1e-7}
-OWN_EPS |= {"cls_kept_01.py": 1e-5, "cls_index_01.py": 1e-5, "cls_eps_01.py": 1e-7, "cls_index_02.py": 1e-8}
-OWN_EPS |= {"cls_before_02.py": 1e-8}
+OWN_EPS |= {"cls_kept_01.py": 1e-5, "cls_index_01.py": 1e-5, "cls_eps_01.py": 1e-7}
+OWN_EPS |= {"cls_index_02.py": 1e-8, "cls_before_02.py": 1e-8}
 RAISES_AT_ONCE = {"err_04.py"}
 WIDENS = {"py2_01.py"}
 OF_ITS_OWN_MOMENTUM = {"real_08.py", "cls_avg_01.py", "cls_index_01.py", "cls_index_02.py"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bncheck import render
@@ -16,7 +18,12 @@ from bncheck.cli.options import (
 )
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
+
+if TYPE_CHECKING:
+    from bncheck.layers.protocol import Layer
+    from bncheck.report import Report
 
 
 @click.command
@@ -28,6 +35,7 @@ from bncheck.cli.speech import say
     "--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; the layer runs in a child process."
 )
 @evidence_options
+@reproduce_option
 @output_options(render.CHECK_FORMATS)
 def check(
     layer_name: str,
@@ -37,6 +45,7 @@ def check(
     out: OutputOptions,
     isolate: bool,
     timeout: float | None,
+    reproduce: str | None,
 ) -> Exit:
     """Check LAYER: contract, forward, running statistics, test mode, gradients, stability.
 
@@ -64,11 +73,18 @@ def check(
     if not out.quiet:
         for note in resolved.notes:
             say(note)
-    reports = []
+    checked = []
     for each in resolved.layers:
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            reports.append(check_layer(each, batch, settings, asked, progress))
+            checked.append((each, check_layer(each, batch, settings, asked, progress)))
+    return _told(checked, layer_name, reproduce, out)
+
+
+def _told(checked: list[tuple[Layer, Report]], target: str, reproduce: str | None, out: OutputOptions) -> Exit:
+    reports = [report for _, report in checked]
     emit(*reports, out=out)
+    if reproduce is not None:
+        write_reproduction(reproduce, target, checked, out.quiet)
     return Exit.of_all(reports)

@@ -16,6 +16,7 @@ from bncheck.cli.options import (
 )
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.vocabulary import Method
 
 
@@ -32,6 +33,7 @@ from bncheck.vocabulary import Method
 @click.option("--step", type=float, help="Step size in units of sqrt(var + eps).  [default: the best for each column]")
 @click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
 @evidence_options
+@reproduce_option
 @output_options(render.CHECK_FORMATS)
 def grad(
     origin: BatchOptions,
@@ -41,6 +43,7 @@ def grad(
     method: str,
     step: float | None,
     rtol: float | None,
+    reproduce: str | None,
 ) -> Exit:
     """Run the layer forward and backward on BATCH, and check every entry of its gradients.
 
@@ -55,10 +58,15 @@ def grad(
     from bncheck.checks.gradients import check_gradients
     from bncheck.settings import CheckSettings
 
+    if reproduce is not None and layer.impl is None:
+        raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")
     settings = layer.settings()
     check = CheckSettings(Method(method), step, rtol, *evidence)
     batch = layer.prepare(origin.get(), origin, out)
+    impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
-        report = check_gradients(batch, layer.layer(), settings=settings, check=check, progress=progress)
+        report = check_gradients(batch, impl, settings=settings, check=check, progress=progress)
     emit(report, out=out)
+    if reproduce is not None and impl is not None and layer.impl is not None:
+        write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)
     return Exit.of(report.verdict)

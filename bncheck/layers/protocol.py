@@ -78,6 +78,32 @@ class Traits(NamedTuple):
     """Where the layer's code stands, as file:function."""
 
 
+class Spelled(NamedTuple):
+    """Passes of a layer as a person would write them: lines of Python, and what they leave under which name."""
+
+    lines: tuple[str, ...]
+    """They take ``module``, where the layer stands, and ``arrays`` by name."""
+    results: dict[str, str]
+    """Expressions of out, of the gradients and running statistics, and of old_mean and old_var: before the last pass.
+
+    What the layer does not hand out is absent.
+    """
+    arrays: dict[str, Array]
+    """x, gamma, beta, ... in the shapes that the layer takes; earlier is the x of an earlier pass."""
+    channels: int
+    """The axis of x that has the columns."""
+
+
+class Spellable(Protocol):
+    """A layer whose passes can be written down: an optional trait."""
+
+    def spelled(self, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+        """One forward pass after another, and a backward pass after them if there is a ``dout``.
+
+        Raises Unspelled where they cannot be told in Python.
+        """
+
+
 class Layer(Protocol):
     """Anything whose forward pass can be called with arguments of our choosing."""
 

@@ -19,7 +19,7 @@ from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
 from bncheck.layers.conventions import OUTPUTS
 from bncheck.layers.isolation import guarded
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Spelled, Traits
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
@@ -35,6 +35,8 @@ class ClassPass:
     """The x that the layer was given, in its own layout."""
     out: Array
     cache: tuple[Any, ...]
+    result: Any = None
+    """As the method returned it."""
     written: tuple[str, ...] = ()
     """The arguments that the user's code wrote into."""
 
@@ -122,9 +124,14 @@ class ClassLayer:
         out = from_layer(_output(plan, instance, first), plan.recipe.layout, call.x.shape)
         asked = plan.backward_arguments.has("cache") or plan.backward_arguments.has("rest0")
         cache = tuple(rest) or (kept_cache(before, instance) if asked else ())
-        made = ClassPass(plan, call, instance, values["x"], out, cache)
+        made = ClassPass(plan, call, instance, values["x"], out, cache, result)
         made.note_writes(("x", to_layer(call.x, plan.recipe.layout), values["x"]), *_passed(plan, call, values))
         return made
+
+    def spelled(self, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+        from bncheck.layers.classes.spelling import spell
+
+        return spell(self, calls, dout)
 
     def _template(self, d: int, settings: LayerSettings) -> Any:
         key = d, self.plan.raw(settings)

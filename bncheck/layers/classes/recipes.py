@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -98,6 +99,14 @@ class Raw(NamedTuple):
     momentum: float | None = None
 
 
+class Preparation(NamedTuple):
+    """A method that is called before the first pass."""
+
+    method: str
+    given: tuple[Any, ...]
+    named: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One way of making instances: constructor arguments by role, then the methods that prepare them."""
@@ -112,13 +121,20 @@ class Recipe:
 
     def make(self, d: int, raw: Raw) -> Any:
         """Runs the user's code: to be called within ``guarded``."""
-        instance = self.kind(**self._arguments(parameters(self.kind), d, raw))
+        instance = self.kind(**self.arguments(d, raw))
         if self.prepared:
-            self._prepare(instance, d, raw)
+            for name, value in self.shapes(instance, d).items():
+                setattr(instance, name, value)
+            for one in self.preparations(instance, d, raw):
+                getattr(instance, one.method)(*one.given, **one.named)
         _watch_optimizers(instance, self.text.optimizers)
         _lend_helpers(instance, self.text.optimizers - self.text.tested)
         self._lend_numbers(instance)
         return instance
+
+    def arguments(self, d: int, raw: Raw) -> dict[str, Any]:
+        """Of the constructor."""
+        return self._arguments(parameters(self.kind), d, raw)
 
     def takes(self, role: str) -> bool:
         return any(_role(p.name) == role for p in parameters(self.kind))
@@ -192,14 +208,22 @@ class Recipe:
         helper = stand_in(name, d, self._shape(d), self.text.asked.get(name, frozenset()))
         return (d, None, (d,))[self.form] if helper is None else helper
 
-    def _prepare(self, instance: Any, d: int, raw: Raw) -> None:
-        self._set_shape(instance, d)
-        for name in _preparations(self.kind):
-            method = getattr(instance, name)
-            method(**self._arguments(parameters(method), d, raw))
-        self._connect(instance, d, raw)
+    def preparations(self, instance: Any, d: int, raw: Raw) -> list[Preparation]:
+        """What a new instance wants to be told before its first pass: methods to call."""
+        setter = find_method(self.kind, names.SHAPE_SETTERS)
+        methods = [(name, getattr(instance, name)) for name in _preparations(self.kind)]
+        told = [Preparation(name, (), self._arguments(parameters(method), d, raw)) for name, method in methods]
+        told += self._connections(instance, d, raw)
+        return [Preparation(setter, (self._shape(d),), {}), *told] if setter else told
 
-    def _connect(self, instance: Any, d: int, raw: Raw) -> None:
+    def shapes(self, instance: Any, d: int) -> dict[str, Any]:
+        """Attributes that a missing base class would have set."""
+        if find_method(self.kind, names.SHAPE_SETTERS):
+            return {}
+        known = [name for name in self.text.attributes if _role(name) == "shape" and flat(name) != "shape"]
+        return {name: self._shape(d) for name in known if not hasattr(instance, name)}
+
+    def _connections(self, instance: Any, d: int, raw: Raw) -> Iterator[Preparation]:
         """What a network tells a layer of the one before it, where a pass counts on it and only that sets it."""
         passes = forward_of(self.kind), backward_of(self.kind)
         for name in read_by(self.text.functions, *passes):
@@ -208,7 +232,7 @@ class Recipe:
                 continue
             wanted = parameters(getattr(instance, setters[0]))
             if wanted and all(_is_of_before(p.name) for p in wanted if required(p)):
-                getattr(instance, setters[0])(**self._arguments(wanted, d, raw))
+                yield Preparation(setters[0], (), self._arguments(wanted, d, raw))
 
     def _lend_numbers(self, instance: Any) -> None:
         """What a network sets from outside before it trains."""
@@ -216,16 +240,6 @@ class Recipe:
             role = _role(str(path[-1][1]))
             if value is None and role in _USUAL and not self.takes(role):
                 put(instance, path, _USUAL[role])
-
-    def _set_shape(self, instance: Any, d: int) -> None:
-        setter = find_method(self.kind, names.SHAPE_SETTERS)
-        if setter:
-            getattr(instance, setter)(self._shape(d))
-            return
-        # A missing base class would have kept it.
-        for name in self.text.attributes:
-            if _role(name) == "shape" and flat(name) != "shape" and not hasattr(instance, name):
-                setattr(instance, name, self._shape(d))
 
 
 def _watch_optimizers(instance: Any, asked: frozenset[str]) -> None:

@@ -20,7 +20,7 @@ from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Spelled, Traits
 from bncheck.vocabulary import Mode
 
 
@@ -41,6 +41,8 @@ class FunctionPass:
     items: by.Items
     held: Held
     """What the functions keep outside of their arguments, after the pass."""
+    result: Any = None
+    """As the function returned it."""
     dout: tuple[Array, Array] | None = None
     stepped: Array | None = None
     """gamma as the last backward pass left it, where it wrote into it."""
@@ -114,14 +116,21 @@ class FunctionPass:
         copies: dict[int, Any] = {id(given): given}
         if not layer.repeats:
             args, named = _fresh((args, named), copies)
-        with quiet(), guarded(layer.pair.backward_name):
-            layer.keeper.restore(self.held)
-            dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
-            result = _with_written(layer.pair.backward(*args, **named), dicts)
+        result = self.run_backward(args, named)[1]
         new = copies.get(id(self.values["gamma"]))
         stepped = new is not None and not np.array_equal(new, self.values["gamma"], equal_nan=True)
         self.stepped = vector(new, self.call.x.shape[1]) if stepped else None
         return result
+
+    def run_backward(self, args: list[Any], named: Values) -> tuple[Any, Any]:
+        """What came back, as it is and with what was written into a dict instead."""
+        layer = self.layer
+        assert layer.pair.backward is not None
+        with quiet(), guarded(layer.pair.backward_name):
+            layer.keeper.restore(self.held)
+            dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
+            result = layer.pair.backward(*args, **named)
+            return result, _with_written(result, dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple[list[Any], Values]:
@@ -203,7 +212,7 @@ class FunctionLayer:
             assert function is not None
             self.keeper.restore(self._start(call, state))
             result = function(*args, **named)
-        made = FunctionPass(self, call, values, passed, self._items(result), self.keeper.held())
+        made = FunctionPass(self, call, values, passed, self._items(result), self.keeper.held(), result)
         _ = made.out
         return made
 
@@ -272,3 +281,8 @@ class FunctionLayer:
         made.shapes = tuple(np.shape(one) for one in found)
         d = made.call.x.shape[1]
         return Gradients(self.rows(found[0], made.call.x.shape), vector(found[1], d), vector(found[2], d))
+
+    def spelled(self, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+        from bncheck.layers.functions.spelling import spell
+
+        return spell(self, calls, dout)

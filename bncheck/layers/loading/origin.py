@@ -1,0 +1,22 @@
+"""Where Python finds the module that a layer stands in."""
+
+from __future__ import annotations
+
+from bncheck.errors import BadInput
+from bncheck.layers.loading.source import read
+from bncheck.layers.loading.targets import existing, is_file, module_file, place_of, split
+from bncheck.report import Origin
+
+
+def origin_of(target: str) -> Origin:
+    """Of a target that ``load`` has loaded."""
+    path, _ = split(target)
+    file = existing(path) if is_file(path) else module_file(path)
+    if file is None:
+        return Origin(path)
+    try:
+        place = place_of(file, read(file), 0 if is_file(path) else path.count("."))
+    except (SyntaxError, OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read") from error
+    alone = not place.package
+    return Origin(file.stem if alone else place.name, str(file), "" if alone else str(place.root))
