@@ -17,6 +17,7 @@ from bncheck.layers.functions.finding import find
 from bncheck.layers.functions.layer import FunctionLayer
 from bncheck.layers.functions.layouts import image
 from bncheck.layers.functions.traits import sample
+from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
 from bncheck.vocabulary import Mode
@@ -504,3 +505,40 @@ def test_a_forward_that_always_raises_says_so() -> None:
     layer = only("def batchnorm_forward(x, gamma, beta, eps=1e-5):\n    return nowhere\n")
     with pytest.raises(LayerRaised, match="nowhere"):
         layer.forward(sample())
+
+
+def test_results_may_be_lists_of_lists() -> None:
+    text = SIMPLE.partition("def batchnorm_backward")[0].replace("batchnorm_forward", "inner")
+    layer = only(
+        text + "\ndef batchnorm(x, gamma, beta, eps=1e-5):\n    return inner(x, gamma, beta, eps)[0].tolist()\n"
+    )
+    call = sample()
+    close(layer.forward(call).out, batchnorm.forward(call.x, call.gamma, call.beta, 1e-5))
+
+
+def test_what_comes_back_instead_of_an_array_is_named() -> None:
+    layer = only("def batchnorm_forward(x, gamma, beta):\n    return lambda: x\n")
+    with pytest.raises(NotImplementedByLayer, match="no array, but function"):
+        layer.forward(sample())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def batchnorm_forward(kind, q, r, s):\n    return r * q['a'] + s\n",
+        "def batchnorm_forward(q, gamma, beta, on):\n    return q if on else 2 * q\n",
+    ],
+)
+def test_a_guess_that_fails_accuses_nobody(text: str) -> None:
+    with pytest.raises(Unrunnable, match="and what that is cannot be told"):
+        only(text).forward(sample())
+
+
+def test_a_layer_for_images_may_refuse_tables() -> None:
+    text = """
+def batchnorm_forward(x, gamma, beta):
+    if x.ndim == 2:
+        raise ValueError("images only")
+    return gamma * (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5) + beta
+"""
+    assert "(N, H, W, C)" in only(text).traits.recognised

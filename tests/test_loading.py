@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import inspect
 import json
@@ -18,6 +19,7 @@ import pytest
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.layers import isolation
+from bncheck.layers.loading import stubs
 from bncheck.layers.loading.files import Loaded, load
 from bncheck.layers.loading.source import mend
 from bncheck.layers.resolve import resolve
@@ -130,10 +132,7 @@ def test_what_calls_a_class_needs_what_that_needs(monkeypatch: pytest.MonkeyPatc
         ("imp_11.py", "imp_11.py:17 in forward: activations_of_ours.lookup is missing"),
         ("imp_11.py:SpatialBatchNorm", "imp_11.py:17 in forward: activations_of_ours.lookup is missing"),
         ("cls_before_01.py", "batchnorm_backward reads self.before_norm, which run_layer has to set before"),
-        (
-            "cls_tensor_01.py",
-            "BatchNorm.forward asks an array for .value, which a tensor of its own package would have",
-        ),
+        ("cls_tensor_01.py", "as minigrad.tensor.Tensor would make, which is missing"),
     ],
 )
 def test_what_is_no_mistake_of_the_layers(file: str, said: str) -> None:
@@ -586,3 +585,28 @@ def test_our_own_errors_pass_through() -> None:
 def test_a_persons_interrupt_is_not_the_layers() -> None:
     with pytest.raises(KeyboardInterrupt), isolation.guarded("it"):
         signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("none_04.py", "BatchNorm asks itself for tiniest, and its base class nowhere.base.Layer is missing"),
+        ("none_05.py", "as engine.Tensor would make, which is missing"),
+    ],
+)
+def test_what_is_missing_is_blamed_and_not_the_layer(file: str, said: str) -> None:
+    with pytest.raises(BadInput, match="cannot be checked") as caught:
+        resolve(str(LAYERS / file))
+    assert said in str(caught.value)
+
+
+def test_the_glue_imports_what_is_no_identifier_too(tmp_path: Path) -> None:
+    file = write(tmp_path, {"24.py": "def other(): pass\n"}) / "24.py"
+    with pytest.raises(BadInput) as caught:
+        resolve(str(file))
+    assert 'importlib.import_module("24")' in caught.value.example
+
+
+def test_another_librarys_reduce_is_not_pythons() -> None:
+    assert isinstance(stubs.member("einops", "reduce"), stubs.Stub)
+    assert stubs.member("six.moves", "reduce") is functools.reduce

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
+from bncheck.layers.absence import blamed
 
 OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 LONGEST = 300
@@ -131,12 +132,23 @@ def frames(error: BaseException) -> str:
 
 def raised_by_code(error: KeyboardInterrupt) -> bool:
     """Whether a statement raised it.  That of a person's Ctrl-C arrives between any two instructions."""
-    step: TracebackType | None = error.__traceback__
-    if step is None:
-        return False
-    while step.tb_next:
+    return _is_raise(list(_steps(error))[-1:])
+
+
+def raised_here(error: BaseException) -> bool:
+    """Whether a statement of the user's own raised it."""
+    return _is_raise([step for step in _steps(error) if not in_library(step.tb_frame.f_code.co_filename)][-1:])
+
+
+def _steps(error: BaseException) -> Iterator[TracebackType]:
+    step = error.__traceback__
+    while step is not None:
+        yield step
         step = step.tb_next
-    return dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]].startswith("RAISE")
+
+
+def _is_raise(last: list[TracebackType]) -> bool:
+    return any(dis.opname[step.tb_frame.f_code.co_code[step.tb_lasti]].startswith("RAISE") for step in last)
 
 
 class Missing(ModuleNotFoundError):  # noqa: N818, it names what happened
@@ -169,6 +181,8 @@ def guarded(name: str) -> Iterator[None]:
     except NotImplementedError as error:
         raise NotImplementedByLayer(_place(error, name)) from error
     except (Exception, SystemExit) as error:
+        if said := blamed(error):
+            raise Unrunnable(f"{where(error) or name}: {said} ({one_line(error)})") from error
         raise LayerRaised(_place(error, name)) from error
 
 

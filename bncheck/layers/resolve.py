@@ -15,10 +15,11 @@ from bncheck.layers.functions import finding as functions
 from bncheck.layers.loading.files import load
 from bncheck.layers.obstacles import obstacle
 from bncheck.layers.protocol import Layer
+from bncheck.layers.unrecognised import unrecognised
 
 _GLUE = """
     # glue.py: ten lines that say how your layer is called; then: bncheck check glue.py
-    from {module} import ...
+    {imported}
 
     def batchnorm_forward(x, gamma, beta, bn_param):
         # bn_param holds mode ("train" or "test"), eps, momentum (the share kept),
@@ -45,16 +46,26 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     for finder in _finders():
         # What a framework has claimed, NumPy's conventions need not guess at.
         found = found or finder(loaded.names, loaded.tree, loaded.path, loaded.wanted)
+    passed = [f"{name} is not recognised, for {said}" for name, said in unrecognised(loaded, found).items()]
     module = loaded.path.rsplit("/", 1)[-1].removesuffix(".py")
     if not found:
         names = ", ".join(loaded.names) or "nothing"
         what = f"{loaded.wanted} is no layer" if loaded.wanted else "no batch-normalization layer in it"
-        raise BadInput(f"{loaded.path}: {what}; it defines {names}", _GLUE.format(module=module))
+        what = "; ".join(passed if loaded.wanted and passed else [what, *passed])
+        raise BadInput(f"{loaded.path}: {what}; it defines {names}", _glue(module))
     barred = {layer.name: said for layer in found if (said := obstacle(layer, loaded.lost))}
     if len(barred) == len(found):
-        raise BadInput(f"{loaded.path} cannot be checked: {barred[found[0].name]}", _GLUE.format(module=module))
+        raise BadInput(f"{loaded.path} cannot be checked: {barred[found[0].name]}", _glue(module))
     left = tuple(layer for layer in found if layer.name not in barred)
-    return Resolved(left, (*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items())))
+    notes = [*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items()), *passed]
+    return Resolved(left, tuple(notes))
+
+
+def _glue(module: str) -> str:
+    plain = f"from {module} import ..."
+    # An import statement takes identifiers only.
+    by_name = f'import importlib; theirs = importlib.import_module("{module}")'
+    return _GLUE.format(imported=plain if module.isidentifier() else by_name)
 
 
 def of(thing: Any) -> Layer:

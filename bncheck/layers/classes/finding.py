@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from bncheck.layers.classes.recipes import COLUMNS, LAYOUTS, ROWS, Raw, Recipe
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
-from bncheck.layers.isolation import guarded, quiet, reached
+from bncheck.layers.isolation import Unrunnable, guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
 
@@ -119,10 +120,13 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
         if best and best.score == 2:
             break
     if best is None:
-        plan = Plan(Recipe(kind, text, ROWS), str(forward_of(kind)), methods.Arguments(()), NO_SWITCH)
-        best = _Trial(plan, 0)
+        best = _Trial(_bare_plan(Recipe(kind, text, ROWS)), 0)
     layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
     return _Found(settle(layer, file), best.score > 0)
+
+
+def _bare_plan(recipe: Recipe) -> Plan:
+    return Plan(recipe, str(forward_of(recipe.kind)), methods.Arguments(()), NO_SWITCH)
 
 
 def _recipes(kind: type, text: ClassText) -> Iterator[Recipe]:
@@ -135,6 +139,9 @@ def _try(recipe: Recipe) -> _Trial | None:
     try:
         with quiet(), guarded(recipe.kind.__name__):
             instance = recipe.make(D, Raw())
+    except Unrunnable:
+        # What is missing explains it better than what comes of a class that was made without its preparations.
+        return _Trial(_bare_plan(recipe), 0, sys.maxsize)
     except LayerRaised:
         return None
     plan = _plan(recipe, instance)

@@ -111,8 +111,17 @@ def attributes(value: Any) -> dict[str, Any]:
 def get(instance: Any, path: Path) -> Any:
     """Raises AttributeError, KeyError, IndexError or TypeError where the path does not lead anywhere."""
     for kind, step in path:
-        instance = getattr(instance, str(step)) if kind == "." else instance[step]
+        instance = getattr(instance, str(step)) if kind == "." else instance[_key(instance, step)]
     return instance
+
+
+def _key(owner: Any, key: str | int) -> str | int:
+    """gamma3 for gamma0, in an instance that has come to another count."""
+    if not isinstance(owner, dict) or not isinstance(key, str) or key in owner:
+        return key
+    stem = key.rstrip("0123456789")
+    alike = [one for one in owner if isinstance(one, str) and stem != key and one.rstrip("0123456789") == stem]
+    return alike[0] if len(alike) == 1 else key
 
 
 def put(instance: Any, path: Path, value: object) -> None:
@@ -123,7 +132,7 @@ def put(instance: Any, path: Path, value: object) -> None:
     elif isinstance(owner, tuple):
         put(instance, path[:-1], tuple(value if i == step else item for i, item in enumerate(owner)))
     else:
-        owner[step] = value
+        owner[_key(owner, step)] = value
 
 
 NOWHERE = (AttributeError, KeyError, IndexError, TypeError)

@@ -21,9 +21,9 @@ WORDS = {
     "beta": "beta betas betta b shift bias biases offset",
     "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
     "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
-    "mode": "mode phase",
+    "mode": "mode modes phase",
     "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
-    "index": "index idx layeridx layerindex layerid lidx",
+    "index": "i index idx layeridx layerindex layerid lidx",
     "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",
 }
 ROLES = {word: role for role, words in WORDS.items() for word in words.split()}
@@ -54,12 +54,17 @@ def role_of(name: str) -> str:
     """The part that an argument of this name plays in a forward pass; "" where the name says nothing."""
     word = plain(name)
     statistic = (role for role, pattern in STATISTICS if pattern.fullmatch(word))
-    return ROLES.get(word) or next(statistic, "")
+    return ROLES.get(word) or next(statistic, "") or ROLES.get(re.sub(r"^bn|bn$", "", word), "")
 
 
 def is_kept(name: str) -> bool:
     """Says of itself that it lasts longer than a batch."""
     return role_of(name) in START and re.search(KEPT, plain(name)) is not None
+
+
+def is_of_batch(name: str) -> bool:
+    """Says of itself that it is one batch's."""
+    return plain(name).startswith(("batch", "sample")) and not is_kept(name)
 
 
 def gradient_of(name: str) -> str:
@@ -122,6 +127,8 @@ class Binding(NamedTuple):
     """Running statistics are given from the start."""
     momentum: float | None = None
     """The default that the code itself has."""
+    guessed: tuple[str, ...] = ()
+    """The arguments whose names say nothing, and of which more than one reading is possible."""
 
     def arguments(self, values: Values) -> tuple[list[Any], Values, Values]:
         """By position, by keyword, and all of them by name."""
@@ -141,13 +148,17 @@ class Binding(NamedTuple):
 
 def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     """The likeliest first."""
-    slots = _slots(function, name, source)
+    slots, guessed = _dealt(_slots(function, name, source))
     named = frozenset(role for slot in slots for role in slot.roles() if role)
     slots = [slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None else slot for slot in slots]
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
     first = Binding(
-        tuple(slots), (spoken[0] or "train", spoken[1] or "test"), named, momentum=_momentum(slots, name, source)
+        tuple(slots),
+        (spoken[0] or "train", spoken[1] or "test"),
+        named,
+        momentum=_momentum(slots, name, source),
+        guessed=guessed,
     )
     made = [first._replace(slots=slots) for slots in _guessed(first.slots)]
     flags = [one._replace(slots=tuple(map(_as_flag, one.slots))) for one in made if "mode" in named]
@@ -164,11 +175,20 @@ def _slots(function: Function, name: str, source: Source) -> list[Slot]:
         if slot.role or slot.needed or slot.keys is not None or slot.parts:
             slots.append(slot)
             taken |= set(slot.roles())
-    for role in ("x", "gamma", "beta"):
-        free = next((i for i, slot in enumerate(slots) if slot.needed and slot.roles() == [""]), None)
-        if role not in taken and free is not None:
-            slots[free] = slots[free]._replace(role=role)
     return slots
+
+
+def _dealt(slots: list[Slot]) -> tuple[list[Slot], tuple[str, ...]]:
+    """x, gamma and beta for what has no meaning yet, in this order; and the names of what that is a guess for."""
+    taken = {role for slot in slots for role in slot.roles()}
+    missing = [role for role in ("x", "gamma", "beta") if role not in taken]
+    unknown = [i for i, slot in enumerate(slots) if slot.needed and slot.roles() == [""]]
+    dealt = dict(zip(unknown, missing, strict=False))
+    # The first argument is x, and the only one that is left is what is left.
+    sure = unknown[:1] if missing[:1] == ["x"] and (unknown[:1] == [0] or len(unknown) == 1) else []
+    sure = unknown if len(unknown) == len(missing) == 1 else sure
+    guessed = tuple(slots[i].name for i in unknown if i not in sure)
+    return [slot._replace(role=dealt.get(i, slot.role)) for i, slot in enumerate(slots)], guessed
 
 
 def signature(function: Function, name: str, source: Source) -> list[inspect.Parameter]:

@@ -19,13 +19,15 @@ from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
-from bncheck.layers.functions.layouts import FLAT, IMAGES
+from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
+from bncheck.layers.functions.own_tensors import over_arrays, tensor_in
 from bncheck.layers.functions.pairs import Pair, pairs
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
+from bncheck.layers.isolation import raised_here
 from bncheck.layers.protocol import Call
 
-RAISED, OUT_FAILED, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(5)
+RAISED, OUT_FAILED, DOUBTFUL, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(6)
 Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
 
 
@@ -36,6 +38,20 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
 
 
 def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
+    best, reached = _best(pair, source, file)
+    if reached == RAISED and (tensor := tensor_in(getattr(pair.forward, "__globals__", {}))):
+        other, further = _best(over_arrays(pair, tensor), source, file)
+        best, reached = (other, further) if further > reached else (best, reached)
+    if reached == DOUBTFUL:
+        said = f"{pair.forward_name} asks for {', '.join(best.binding.guessed)}, and what that is cannot be told"
+        return replace(best, doubt=f"{said}: what it returns is not normalized", traits=traits_of(best, file, False))
+    if reached >= BACKWARD_RAISED:
+        best = with_conventions(best)
+    return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
+
+
+def _best(pair: Pair, source: Source, file: str) -> tuple[FunctionLayer, int]:
+    """The way of calling it that gets furthest, and how far that is."""
     best, reached = None, -1
     for candidate in _candidates(pair, source, f"{file}:{pair.name}"):
         score, layer = _tried(candidate)
@@ -44,19 +60,33 @@ def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
         if score == WORKS:
             break
     assert best is not None
-    if reached >= BACKWARD_RAISED:
-        best = with_conventions(best)
-    return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
+    return best, reached
 
 
 def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer]:
     keeper = Keeper(source, pair.functions)
-    layouts = IMAGES + FLAT if pair.image else FLAT + IMAGES
+    layouts: tuple[Layout, ...] = IMAGES + FLAT if pair.image else FLAT + IMAGES
+    if not pair.image and source.has_table_branch(pair.forward_name) and _fails_itself(pair, source, keeper, name):
+        layouts = FLAT
     bindings = by.bindings(pair.forward, pair.forward_name, source)
     inference = pair.inference and by.bindings(pair.inference, pair.inference_name, source)[0]
     for layout in layouts:
         for binding in bindings:
             yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference)
+
+
+def _fails_itself(pair: Pair, source: Source, keeper: Keeper, name: str) -> bool:
+    """Whether a table, for which the code has a branch, makes it fail in earnest and not by a raise of its own."""
+    causes = list[BaseException | None]()
+    for layout in FLAT:
+        for binding in by.bindings(pair.forward, pair.forward_name, source):
+            try:
+                FunctionLayer(name, pair, source, binding, keeper, layout).forward(sample())
+            except LayerRaised as error:
+                causes.append(error.__cause__)
+            else:
+                return False
+    return all(isinstance(cause, ValueError | IndexError) and not raised_here(cause) for cause in causes)
 
 
 def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
@@ -70,6 +100,8 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         return RAISED, layer
     if made.out.shape != call.x.shape:
         return OUT_FAILED, _planned(layer)
+    if layer.binding.guessed and not _is_centred(made):
+        return DOUBTFUL, layer
     if layer.pair.backward is None:
         return WORKS, layer
     best, reached = layer, -1
@@ -78,6 +110,12 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         if score > reached:
             best, reached = candidate, score
     return reached, best
+
+
+def _is_centred(made: FunctionPass) -> bool:
+    """What normalizes a batch, rightly or wrongly, leaves beta as the mean of a column."""
+    call = made.call
+    return bool(np.all(np.abs(made.out.mean(axis=0) - call.beta) < 0.1 * np.abs(call.gamma)))
 
 
 def _planned(layer: FunctionLayer) -> FunctionLayer:

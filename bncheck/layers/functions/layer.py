@@ -15,11 +15,13 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.binding import Binding, Values
+from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
+from bncheck.layers.functions.results import listed, told
 from bncheck.layers.functions.source import Source
-from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
 from bncheck.vocabulary import Mode
 
@@ -53,7 +55,7 @@ class FunctionPass:
     def out(self) -> Array:
         found = self.layer.find_out(self.items, self.values["x"].shape)
         if found is None:
-            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns None")
+            raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns {told(self.items)}")
         return self.layer.rows(found, self.call.x.shape)
 
     @property
@@ -69,6 +71,8 @@ class FunctionPass:
     def _statistic(self, role: str) -> Any:
         taken = role in self.layer.binding.named
         ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
+        # The batch's own is for the caller to average, unless it goes in under that name too.
+        ours = [(name, item) for name, item in ours if name in self.passed or not by.is_of_batch(name)]
         ours.sort(key=lambda one: not by.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
@@ -126,7 +130,7 @@ class FunctionPass:
         """What came back, as it is and with what was written into a dict instead."""
         layer = self.layer
         assert layer.pair.backward is not None
-        with quiet(), guarded(layer.pair.backward_name):
+        with called(layer.pair.backward_name):
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
             result = layer.pair.backward(*args, **named)
@@ -197,18 +201,22 @@ class FunctionLayer:
     fixed: bool = False
     """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
     inference: Binding | None = None
+    doubt: str = ""
+    """Why it cannot be told that it is called as it is meant to be."""
     homes: dict[str, Home] = field(default_factory=dict)
     """Where running statistics are kept that are neither given nor returned."""
     traits: Traits = UNKNOWN
 
     def forward(self, call: Call, state: object = None) -> FunctionPass:
+        if self.doubt:
+            raise Unrunnable(self.doubt)
         state = state if isinstance(state, State) else State({}, None, self.keeper.start)
         values = self._values(call, state)
         test = self.inference is not None and call.settings.mode is Mode.TEST
         binding = self.inference if test and self.inference else self.binding
         function = self.pair.inference if test else self.pair.forward
         args, named, passed = binding.arguments(values)
-        with quiet(), guarded(self.pair.inference_name if test else self.pair.forward_name):
+        with called(self.pair.inference_name if test else self.pair.forward_name, binding):
             assert function is not None
             self.keeper.restore(self._start(call, state))
             result = function(*args, **named)
@@ -249,7 +257,7 @@ class FunctionLayer:
     def _items(self, result: Any) -> by.Items:
         if isinstance(result, dict):
             return list(result.items())
-        results = list(result) if isinstance(result, tuple | list) else [result]
+        results = list(result) if isinstance(result, tuple | list) and listed(result) is None else [result]
         return list(zip(self._names(self.pair.forward_name, len(results)), results, strict=True))
 
     @functools.cached_property
@@ -260,6 +268,9 @@ class FunctionLayer:
         fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
         fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
+        if not arrays:
+            # Nested lists are what tables become on their way to JSON.
+            arrays = [made for _, item in items if (made := listed(item)) is not None and made.shape == shape]
         return fits[0][1] if fits else next(iter(arrays), None)
 
     def rows(self, found: Any, shape: tuple[int, ...]) -> Array:

@@ -63,6 +63,13 @@ class Source:
                 found += self.words(inner.func.id, depth - 1)
         return found
 
+    def has_table_branch(self, function: str) -> bool:
+        """Whether it asks if something has two dimensions, and goes on either way."""
+        node = self.functions.get(function)
+        tests = [inner.test for inner in (ast.walk(node) if node else ()) if isinstance(inner, ast.If | ast.IfExp)]
+        compared = [part for test in tests for part in ast.walk(test) if isinstance(part, ast.Compare)]
+        return any(_asks_rank(part.left) and any(map(_says_two, part.comparators)) for part in compared)
+
     def parameters(self, function: str) -> list[str]:
         node = self.functions.get(function)
         return [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)] if node else []
@@ -94,6 +101,17 @@ def _whole(value: ast.expr, count: int) -> list[str]:
     if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == count:
         return list(map(name_of, value.elts))
     return []
+
+
+def _asks_rank(node: ast.expr) -> bool:
+    """x.ndim, len(x.shape) and the like."""
+    is_length = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+    asked = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+    return "ndim" in asked or (is_length and "shape" in asked)
+
+
+def _says_two(node: ast.expr) -> bool:
+    return any(isinstance(part, ast.Constant) and part.value == 2 for part in ast.walk(node))
 
 
 def _named(node: ast.AST, name: str) -> bool:

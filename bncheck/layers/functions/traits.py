@@ -51,7 +51,8 @@ def _homes(layer: FunctionLayer) -> dict[str, Home]:
         return {}
     known = [(by.role_of(home.said), home, value) for home, value in places(held)]
     for role, home, value in sorted(known, key=lambda one: not by.is_kept(one[1].said)):
-        fits = role in batch and isinstance(value, np.ndarray) and value.size == len(batch[role])
+        fits = role in batch and isinstance(value, np.ndarray) and value.dtype.kind == "f"
+        fits = fits and value.size == len(batch[role])
         if fits and (by.is_kept(home.said) or not np.allclose(np.ravel(value), batch[role])):
             found.setdefault(role, home)
     return found if len(found) == len(batch) else {}

@@ -11,7 +11,7 @@ from bncheck.layers.loading import stubs
 from bncheck.layers.loading.lifting import chain
 from bncheck.layers.loading.source import NAMED_SO, Definition, statements
 
-EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax", "equinox": "jax"}
+EXTRAS = {"torch": "torch", "jax": "jax", "flax": "jax"}
 BACKWARD = re.compile(r"back|grad|bprop", re.IGNORECASE)
 # What only prepares, and is often done by a helper of the framework's.
 PREPARING = re.compile(r"__init__|init|build|param", re.IGNORECASE)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from bncheck.layers.absence import Absent, Nothing
 from bncheck.layers.isolation import Missing
 
 # Modules that promise NumPy's own interface.
@@ -31,7 +32,7 @@ PYTHON_2: dict[str, object] = {
     "imap": map,
 }
 # What is made by these is no array of NumPy's.
-FRAMEWORKS = {"torch", "jax", "flax", "equinox", "tensorflow", "mxnet", "paddle"}
+FRAMEWORKS = {"torch", "jax", "flax", "equinox", "tensorflow", "mxnet", "paddle", "einops"}
 # A constant that is missing: what it is usually set to.
 SMALL, EPS = ("eps", "epsilon"), 1e-5
 DTYPES = {"dtype", "floatx", "floattype", "floatdtype", "defaultdtype", "dtypefloat", "npdtype", "realtype", "datatype"}
@@ -46,14 +47,7 @@ def numpys(name: str) -> object | None:
     return found if callable(found) or name in ("random", "linalg", "pi", "newaxis") else None
 
 
-class Nothing:
-    """The base class that is missing."""
-
-    def __init__(self, *arguments: object, **options: object) -> None:
-        """Takes what the missing one would have taken."""
-
-
-class Stub(NDArrayOperatorsMixin):
+class Stub(Absent, NDArrayOperatorsMixin):
     """A module, class, function or decorator that is missing."""
 
     __all__: tuple[str, ...] = ()
@@ -187,7 +181,7 @@ def member(module: str, name: str, made: bool = False) -> Any:
         return Stub(f"{module}.{name}", made=True)
     if module.partition(".")[0] in OLD_NAMES and hasattr(builtins, name):
         return getattr(builtins, name)
-    if name in PYTHON_2:
+    if name in PYTHON_2 and module.partition(".")[0] in OLD_NAMES:
         return PYTHON_2[name]
     if name.lower() in SMALL:
         return EPS

@@ -14,6 +14,7 @@ from bncheck.batchnorm import Gradients, Statistics
 from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.tensors.written import options_of, tuples_of
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
@@ -43,6 +44,8 @@ class Signature(NamedTuple):
     """What the parameters of a function stand for."""
 
     parts: tuple[tuple[inspect.Parameter, str | None], ...]
+    tuples: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By role, those of the parts of what is unpacked."""
 
     @classmethod
     def of(cls, function: Any, needed: tuple[str, ...] = ("x", "gamma", "beta")) -> Signature | None:
@@ -51,10 +54,25 @@ class Signature(NamedTuple):
             parameters = list(inspect.signature(function).parameters.values())
         except (TypeError, ValueError):
             return None
-        made = cls(_told_apart([p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]))
+        parameters += options_of(function, parameters)
+        plain = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        made = cls._unpacked(_told_apart(plain), tuples_of(function, plain))
         found = {own for _, own in made.parts} | ({"gamma", "beta"} if made.takes("params") else set())
         guessed = any(own is None and p.default is p.empty for p, own in made.parts)
         return None if guessed or set(needed) - found else made
+
+    @classmethod
+    def _unpacked(
+        cls, parts: tuple[tuple[inspect.Parameter, str | None], ...], tuples: dict[str, tuple[str, ...]]
+    ) -> Signature:
+        kinds = {name: "params" if "gamma" in roles else "state" for name, roles in tuples.items()}
+        told = tuple((parameter, kinds.get(parameter.name, own)) for parameter, own in parts)
+        return cls(told, tuple((kinds[name], roles) for name, roles in tuples.items()))
+
+    def packed(self, role: str, values: dict[str, Any]) -> Any:
+        """A tuple in its own order, or else a dict."""
+        order = next((roles for own, roles in self.tuples if own == role), None)
+        return spelled(values, *values) if order is None else tuple(values[own] for own in order)
 
     def takes(self, *roles: str) -> bool:
         return any(own in roles for _, own in self.parts)
@@ -108,8 +126,8 @@ def spelled(values: dict[str, Any], *roles: str) -> dict[str, Any]:
 def statistics_in(parts: tuple[Any, ...], values: dict[str, Any], width: int) -> tuple[Any, Any] | None:
     """The running statistics after a pass: in what was returned, or else in what was handed in."""
     inner = [one for part in parts[1:] for one in (part if isinstance(part, tuple) and len(part) == 2 else [part])]
-    handed = values.get("mean"), values.get("var")
-    for part in (*inner, values["bn_param"] if handed[0] is None else None):
+    handed = values.get("handed", (None, None))
+    for part in (*inner, values["bn_param"]):
         entries = {role(str(key)): value for key, value in part.items()} if isinstance(part, dict) else {}
         if entries.get("mean") is not None and entries.get("var") is not None:
             return entries["mean"], entries["var"]
@@ -203,6 +221,8 @@ class Functional:
     signature: Signature
     library: Any
     layout: str = "flat"
+    shaped: bool = False
+    """gamma and beta have as many dimensions as the pictures."""
     taken: bool | None = None
     bare: bool = False
     """Only normalizes; gamma and beta are then applied to what comes out."""
@@ -211,7 +231,7 @@ class Functional:
     def forward(self, call: Call, state: object = None) -> TensorPass:
         inner, library = narrowed(call), self.library
         before = inner.running or (state if isinstance(state, Statistics) else self._start(inner))
-        leaves = (spread(inner.x, self.layout), inner.gamma.copy(), inner.beta.copy())
+        leaves = (spread(inner.x, self.layout), *(self._shaped(part.copy()) for part in (inner.gamma, inner.beta)))
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
             values = self._values(inner.settings, before and before.astype(inner.x.dtype))
             out, after, pull, written = library.differentiable(
@@ -220,6 +240,9 @@ class Functional:
         made = after and Statistics(*(fitted(library.array(part), inner.gamma.size) for part in after))
         return TensorPass(call, self.layout, library.array(out), made, made, self._watched(pull, inner), written)
 
+    def _shaped(self, values: Array) -> Array:
+        return spread(values[None], self.layout) if self.shaped else values
+
     def _start(self, call: Call) -> Statistics | None:
         absent = not self.signature.takes(*STATISTICS, "state") or self.signature.takes("bn_param")
         return None if absent else Statistics(np.zeros_like(call.gamma), np.ones_like(call.gamma))
@@ -227,23 +250,27 @@ class Functional:
     def _values(self, settings: LayerSettings, before: Statistics | None) -> dict[str, Any]:
         values = values_of(settings, self.taken)
         if before:
-            tensors = {own: self.library.tensor(part.copy()) for own, part in zip(STATISTICS, before, strict=True)}
-            values["bn_param"] |= {f"running_{own}": tensor for own, tensor in tensors.items()}
-            values |= {"state": spelled(tensors, *STATISTICS)}
+            parts = [self._shaped(part.copy()) for part in before]
+            tensors = {own: self.library.tensor(part) for own, part in zip(STATISTICS, parts, strict=True)}
+            if self.signature.takes("bn_param"):
+                values["bn_param"] |= {f"running_{own}": tensor for own, tensor in tensors.items()}
+            values |= {"state": self.signature.packed("state", tensors), "handed": tuple(tensors.values())}
             values |= tensors if self.signature.takes(*STATISTICS) else {}
         return values
 
     def _made(self, values: dict[str, Any], leaves: tuple[Any, ...]) -> tuple[Any, Any, Any]:
         """(out, the running statistics, the cache)."""
         named = dict(zip(("x", "gamma", "beta"), leaves, strict=True))
-        values |= named | {"params": spelled(named, "gamma", "beta"), "cache": self.library.context()}
+        learnt = {"gamma": named["gamma"], "beta": named["beta"]}
+        values |= named | {"params": self.signature.packed("params", learnt), "cache": self.library.context()}
         result = self.signature.call(self.function, values)
         parts = tuple(result) if isinstance(result, tuple | list) else (result,)
         if not parts or not hasattr(parts[0], "shape"):
             raise NotImplementedError(f"no array comes back from {self.name}")
         cache = parts[1] if len(parts) == 2 else parts[1:]
         out = scaled(parts[0], leaves[1], leaves[2], self.layout) if self.bare else parts[0]
-        return out, statistics_in(parts, values, leaves[1].shape[0]), cache if parts[1:] else values["cache"]
+        width = int(np.prod(leaves[1].shape))
+        return out, statistics_in(parts, values, width), cache if parts[1:] else values["cache"]
 
     def _watched(self, pull: Any, call: Call) -> Any:
         def watched(dout: Array) -> Any:

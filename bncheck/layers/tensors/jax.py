@@ -15,7 +15,9 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
 from bncheck.layers.tensors.arrays import Functional, Signature, ordered
+from bncheck.layers.tensors.equinox import unbound
 from bncheck.layers.tensors.flax import function_of
+from bncheck.layers.tensors.stax import applied
 from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
 
@@ -75,7 +77,7 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     if "jax" not in sys.modules:
         return None
     function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
-    made = function_of(function)
+    made = function_of(function) or unbound(function) or applied(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
     signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
@@ -83,7 +85,13 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
         return None
     layer = Functional(name, made or function, signature, Jax((backward, back) if back else None))
     way = f"gradients by {getattr(backward, '__name__', 'backward')}" if back else "gradients by vjp"
-    return settled(layer, f"{'flax module' if made else 'JAX function'} {name}", way, placed(path, function, name))
+    return settled(layer, f"{_kind(function, made)} {name}", way, placed(path, function, name))
+
+
+def _kind(thing: Any, made: Any) -> str:
+    if made is None:
+        return "JAX function"
+    return "stax layer" if inspect.isfunction(thing) else "flax module" if function_of(thing) else "equinox module"
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:

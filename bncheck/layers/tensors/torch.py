@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.errors import LayerRaised
+from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.conventions import role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
@@ -61,6 +61,8 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     if "torch" not in sys.modules:
         return []
     mine = [(name, thing) for name, thing in defined(names, tree, wanted) if _is_over_tensors(thing)]
+    kinds = [thing for _, thing in mine if inspect.isclass(thing)]
+    mine = [(name, thing) for name, thing in mine if not _is_abstract(thing, kinds)]
     made = [layer for name, thing in mine if not inspect.isroutine(thing) for layer in _all_of(name, thing, path)]
     functions = {name: thing for name, thing in mine if inspect.isroutine(thing)} if not made else {}
     for name, thing in functions.items():
@@ -68,6 +70,12 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
         layer = None if is_backward(name) else of((thing, other) if other else thing, name, path)
         made += [layer] if layer else []
     return titled(made, path, wanted)
+
+
+def _is_abstract(thing: Any, kinds: list[Any]) -> bool:
+    """Whether it leaves the forward pass to classes that are made from it."""
+    derived = inspect.isclass(thing) and any(other is not thing and issubclass(other, thing) for other in kinds)
+    return derived and _is_unwritten(object.__new__(thing))
 
 
 def _all_of(name: str, thing: object, path: str) -> Iterator[Layer]:
@@ -94,7 +102,7 @@ def _of_autograd(cls: Any, name: str, path: str) -> Layer | None:
     signature = Signature.of(cls.forward, ("x",)) if bare else whole
     if signature is None or (signature.takes("mean") and not signature.takes("momentum", "flag", "inverted", "mode")):
         return None
-    signature = signature if lone else Signature(signature.parts[1:])
+    signature = signature if lone else signature._replace(parts=signature.parts[1:])
     if bare and signature.takes("gamma", "beta"):
         return None
     way = "gradients by its backward" + (", gamma and beta applied afterwards" if bare else "")
@@ -188,11 +196,13 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
             width = 5 if inspect.isclass(thing) else _width(thing)
             fresh = make(width, layout, {})
             places = places_of(fresh, width)
+    except NotImplementedByLayer:
+        return Candidate(Object(name, make, {}, layout=layout), 5, None, False)
     except LayerRaised:
         return None
     bare = not {"gamma", "beta"} & set(places) and {"mean", "var"} <= set(places)
     if not (bare or {"gamma", "beta"} <= set(places)) or is_network(fresh, width):
-        return None
+        return Candidate(Object(name, make, {}, layout=layout), width, fresh, False) if _is_unwritten(fresh) else None
     layer = Object(name, make, places, layout=layout)
     try:
         made = layer.forward(trial(width))
@@ -201,6 +211,18 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
     if made.statistics is None:
         layer = replace(layer, places={role: place for role, place in places.items() if role in LEAVES})
     return Candidate(layer, width, fresh, made.out.shape == trial(width).x.shape)
+
+
+def _is_unwritten(thing: Any) -> bool:
+    """Whether its forward pass says so itself; what has no parameters yet cannot be run otherwise."""
+    try:
+        with guarded(""), quiet():
+            thing.forward(torch().ones(4, 5))
+    except NotImplementedByLayer:
+        return True
+    except LayerRaised:
+        return False
+    return False
 
 
 def _width(thing: Any) -> int:

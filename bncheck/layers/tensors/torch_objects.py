@@ -29,7 +29,22 @@ def places_of(thing: Any, width: int) -> dict[str, str]:
         empty = value is None or isinstance(value, int | float) or getattr(value, "shape", None) == ()
         if fits or (empty and meaning.rank == 0 and meaning.role in ("mean", "var")):
             found[meaning.role] = min(found.get(meaning.role, (99, "")), (meaning.rank, key))
-    return {role: key for role, (_, key) in found.items()}
+    named = {role: key for role, (_, key) in found.items()}
+    return _by_start(thing, width, named) | named
+
+
+def _by_start(thing: Any, width: int, named: dict[str, str]) -> dict[str, str]:
+    """gamma and beta whose names do not say it: of a module's two parameters, the one that starts at ones is gamma."""
+    parameter = torch().nn.Parameter
+    learnt = {key: v for _, key, v in walk(thing) if isinstance(v, parameter) and v.numel() == width}
+    if len(learnt) != 2 or {"gamma", "beta"} <= set(named):
+        return {}
+    starts = {"gamma": 1, "beta": 0}
+    found = {role: [key for key, v in learnt.items() if bool((v == start).all())] for role, start in starts.items()}
+    alone = all(len(keys) == 1 for keys in found.values())
+    told = {role: keys[0] for role, keys in found.items()} if alone else {}
+    fits = all(named.get(role, key) == key for role, key in told.items())
+    return told if fits else {}
 
 
 def is_network(thing: Any, width: int) -> bool:
@@ -62,6 +77,8 @@ class Object:
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
             share = {"eps": values["eps"], "momentum": values["momentum"]}
             thing = self.make(width, self.layout, share) if state is None else copied(state)
+            if not self.places:
+                raise NotImplementedError("it has no parameters")
             gamma, beta = self._set(thing, inner, values)
             x = library.tensor(spread(inner.x, self.layout)).requires_grad_()
             handed = x.clone()

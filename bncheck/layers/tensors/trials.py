@@ -61,6 +61,10 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
     call, signature = trial(), layer.signature
     tried = [replace(layer, layout=layout) for layout in LAYOUTS]
     made = next((one for one in tried if outcome(one, call) is not None), layer)
+    if made.layout != "flat" and not is_centred(outcome(made, call), call):
+        # (C,) runs along the wrong axis of some layout where (1, C, 1, 1) is meant.
+        shaped = [replace(one, shaped=True) for one in tried[1:]]
+        made = next((one for one in shaped if is_centred(outcome(one, call), call)), made)
     if not is_centred(outcome(made, call), call) and not speaks_of_layer(layer.name, None):
         return None
     taken, kept = momentum_of(made, len(call.gamma), signature.default("momentum"))
@@ -95,9 +99,15 @@ def speaks(thing: Any, library: str, depth: int = 2) -> bool:
         bases = any(_home(base) == library for base in thing.__mro__)
         return bases or any(speaks(part, library, depth) for part in parts if inspect.isroutine(part))
     code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
-    used = [scope[name] for name in getattr(code, "co_names", ()) if name in scope]
+    used = [scope[name] for name in _names(code) if name in scope]
     deeper = any(speaks(one, library, depth - 1) for one in used if depth and callable(one))
     return _home(thing) == library or any(_home(one) == library for one in used) or deeper
+
+
+def _names(code: Any) -> list[str]:
+    """Those of the functions within included."""
+    inner = [one for one in getattr(code, "co_consts", ()) if hasattr(one, "co_names")]
+    return [*getattr(code, "co_names", ()), *(name for one in inner for name in _names(one))]
 
 
 def _home(thing: Any) -> str:

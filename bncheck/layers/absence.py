@@ -1,0 +1,73 @@
+"""Failures that are the fault of what is missing: a base class that would set an attribute, a tensor's own class."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Iterator
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+_TENSORS = {"tensor", "variable", "parameter", "var", "node", "value", "param", "array"}
+
+
+class Nothing:
+    """The base class that is missing."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        """Takes what the missing one would have taken."""
+
+
+class Absent:
+    """Whatever stands in for something that is missing."""
+
+    _name = ""
+
+
+def blamed(error: BaseException) -> str | None:
+    """One clause, if what is missing explains the failure."""
+    return _unset(error) or _no_tensor(error)
+
+
+def _unset(error: BaseException) -> str | None:
+    """Nobody sets it, and there is a base class that may."""
+    if not isinstance(error, AttributeError) or not error.name:
+        return None
+    owner: Any = getattr(error.obj, "__self__", error.obj) if isinstance(error.obj, super) else error.obj
+    kind = type(owner)
+    if not issubclass(kind, Nothing) or error.name in _stored(kind):
+        return None
+    names = [base._name for part in kind.__mro__ for base in vars(part).get("__orig_bases__", ()) if _is_absent(base)]
+    return f"{kind.__name__} asks itself for {error.name}, and its base class {' and '.join(names)} is missing"
+
+
+def _is_absent(thing: object) -> bool:
+    return isinstance(thing, Absent)
+
+
+def _stored(kind: type) -> set[str]:
+    """The attributes that the methods of a class assign."""
+    functions = [inner for part in kind.__mro__ for inner in vars(part).values() if isinstance(inner, FunctionType)]
+    steps = [step for function in functions for step in dis.get_instructions(function)]
+    return {str(step.argval) for step in steps if step.opname == "STORE_ATTR"}
+
+
+def _no_tensor(error: BaseException) -> str | None:
+    """x.data of NumPy's array is a memoryview: nobody computes with that who did not expect another object."""
+    asked = isinstance(error, AttributeError) and isinstance(error.obj, np.ndarray)
+    missing = list(_tensors_near(error))
+    if "memoryview" not in str(error) and not (asked and missing):
+        return None
+    what = f", as {' or '.join(missing)} would make, which is missing" if missing else ""
+    return f"it takes an object that has its numbers in an attribute, not an array of NumPy's{what}"
+
+
+def _tensors_near(error: BaseException) -> Iterator[str]:
+    step, names = error.__traceback__, dict[str, object]()
+    while step is not None:
+        names |= step.tb_frame.f_globals
+        step = step.tb_next
+    for name, value in names.items():
+        if isinstance(value, Absent) and name.lower() in _TENSORS:
+            yield value._name
