@@ -8,7 +8,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batch import Batch
-from bncheck.batchnorm import Gradients, Statistics
+from bncheck.batchnorm import Gradients, Statistics, backward
 from bncheck.checks.diagnosis import wrong_shape
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
@@ -18,6 +18,7 @@ from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
 _MOVED = 1e-9  # relative to the largest entry
+_NEAR = 1e-3
 
 
 def check(subject: Subject) -> Outcome:
@@ -28,6 +29,9 @@ def check(subject: Subject) -> Outcome:
         out = np.array(made.out)
         gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
         findings = [*_forward(subject, batch, call, out), *_backward(batch, made, gradients), *_statistics(made)]
+        if gradients is not None and _uses_stepped(call, batch.dout, made, gradients):
+            evidence = "the backward pass steps gamma in place, and computes dx with what gamma is then"
+            findings.append(CATALOGUE["BN004"].found("dx", evidence))
     except LayerRaised as raised:
         return Outcome((_raised(raised),), str(raised))
     return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
@@ -73,6 +77,17 @@ def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator
     written = dict.fromkeys(getattr(made, "written", ()))
     if written:
         yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")
+
+
+def _uses_stepped(call: Call, dout: Array, made: Pass, gradients: Gradients) -> bool:
+    """Whether dx goes by the gamma that this very backward pass has written."""
+    new: Array | None = getattr(made, "stepped", None)
+    if new is None or new.shape != call.gamma.shape or gradients.dx.shape != call.x.shape:
+        return False
+    used = backward(dout, call.x, new, call.settings.eps).dx
+    right = backward(dout, call.x, call.gamma, call.settings.eps).dx
+    off, moved = (float(np.linalg.norm(used - one)) for one in (gradients.dx, right))
+    return off < _NEAR * moved
 
 
 def _statistics(made: Pass) -> Iterator[Finding]:

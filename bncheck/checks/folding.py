@@ -11,7 +11,7 @@ from bncheck.layers.protocol import Call
 from bncheck.report import Finding
 from bncheck.rounding import allowance
 from bncheck.settings import LayerSettings
-from bncheck.vocabulary import Mode
+from bncheck.vocabulary import Mode, Severity
 
 _OF_GRADIENTS = {f"BN1{n:02}" for n in range(1, 11)} | {f"BN2{n:02}" for n in range(1, 6)}
 _FOLLOWS = {
@@ -30,7 +30,7 @@ _FITS = 1e-9
 
 def folded(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Symptoms under their cause, and each finding once."""
-    shapes = {f.quantity for f in findings if f.code in _OF_SHAPE}
+    shapes = {f.quantity for f in findings if f.code in _OF_SHAPE and f.severity is Severity.ERROR}
     codes = {f.code for f in findings}
     symptoms = set().union(*(_FOLLOWS.get(code, set()) for code in codes))
     kept: dict[tuple[str, str], Finding] = {}

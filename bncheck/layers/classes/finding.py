@@ -14,14 +14,14 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
-from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots
+from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.classes.recipes import LAYOUTS, ROWS, Raw, Recipe
+from bncheck.layers.classes.recipes import COLUMNS, LAYOUTS, ROWS, Raw, Recipe
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
@@ -104,7 +104,7 @@ class _Trial(NamedTuple):
     score: int
     """2: every column of the output is its own column, moved and scaled; 1: the shape is right; 0: it raised."""
     reached: int = 0
-    """The line that it raised in: the layout that gets furthest is the likeliest."""
+    """The line that it raised in, or whether its backward ran: the layout that gets furthest is the likeliest."""
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -154,7 +154,8 @@ def _try(recipe: Recipe) -> _Trial | None:
         return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     made = replace(made, plan=_with_statistics(plan, instance, made, x))
-    return _Trial(_with_gradients(made, instance), _score(made, x))
+    plan, score = _with_gradients(made, instance), _score(made, x)
+    return _Trial(plan, score, int(score == 1 and _goes_back(replace(made, plan=plan))))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
@@ -243,7 +244,8 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
     try:
         found, result = made.run_backward(dout)
     except LayerRaised:
-        return plan
+        turn = plan.recipe.layout == COLUMNS and not plan.turned
+        return _turned(made, before) if turn else plan
     later = find_slots(before, found.instance, D)
     named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
     named = {role: slot for role, slot in named.items() if _is_own(plan.recipe.kind, slot, plan.slots.get(role[1:]))}
@@ -256,4 +258,20 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
     rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
     if stepped and not rates and not plan.backward_arguments.has("lr"):
         rates = guessed_rates(replace(made, plan=plan), dout)
+        fixed = None if rates or "beta" not in slots else written_rate(replace(made, plan=plan), dout)
+        plan = replace(plan, rate=fixed or plan.rate)
     return replace(plan, steps=stepped, rates=tuple(rates))
+
+
+def _turned(made: ClassPass, before: Any) -> Plan:
+    """The backward pass may take a row for a sample where the forward takes a column."""
+    turned = replace(made, plan=replace(made.plan, turned=True))
+    return _with_gradients(turned, before) if _goes_back(turned) else made.plan
+
+
+def _goes_back(made: ClassPass) -> bool:
+    try:
+        made.run_backward(np.ones_like(made.call.x))
+    except LayerRaised:
+        return False
+    return True

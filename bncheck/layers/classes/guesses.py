@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -83,6 +84,21 @@ def guessed_rates(made: ClassPass, dout: Array) -> list[Path]:
         if step is not None and np.allclose(step, 2 * usual, rtol=1e-6):
             return [path]
     return []
+
+
+def written_rate(made: ClassPass, dout: Array) -> float | None:
+    """The number in the code by which beta steps against the sum of dout."""
+    beta = replace(made, plan=replace(made.plan, slots={"beta": made.plan.slots["beta"]}))
+    step = _step(beta, dout)
+    if step is None or step.shape != dout.shape[1:]:
+        return None
+    text, kind = made.plan.recipe.text, made.plan.recipe.kind
+    numbers = [
+        node.value for one in text.functions.values() for node in ast.walk(one) if isinstance(node, ast.Constant)
+    ]
+    numbers += [getattr(kind, name, None) for name in text.attributes]
+    rates = [one for one in numbers if isinstance(one, float) and one]
+    return next((one for one in rates if np.allclose(step, one * dout.sum(axis=0), rtol=1e-9, atol=1e-12)), None)
 
 
 def _step(made: ClassPass, dout: Array) -> Array | None:

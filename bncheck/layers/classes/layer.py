@@ -63,7 +63,7 @@ class ClassPass:
 
     def backward(self, dout: Array) -> Gradients:
         found, result = self.run_backward(dout)
-        shape, layout = self.call.x.shape, self.plan.recipe.layout
+        shape, layout = self.call.x.shape, self.plan.back_layout
         parts = found.parts(result)
         missing = [role for role in Gradients._fields if parts.get(role) is None]
         if missing:
@@ -83,7 +83,7 @@ class ClassPass:
         log = prepare_backward(plan, instance)
         held = {role: slot.read(instance) for role, slot in plan.slots.items() if role.endswith(("gamma", "beta"))}
         old = {role: clone(value, {}) for role, value in held.items()}
-        given = to_layer(dout, plan.recipe.layout)
+        given = to_layer(dout, plan.back_layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}

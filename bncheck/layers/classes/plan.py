@@ -8,7 +8,7 @@ from typing import Final
 from bncheck.layers.classes.handed import NOTHING, Handed
 from bncheck.layers.classes.instances import Slot
 from bncheck.layers.classes.methods import Arguments, Switch
-from bncheck.layers.classes.recipes import Raw, Recipe
+from bncheck.layers.classes.recipes import ROWS, Raw, Recipe
 from bncheck.layers.conventions import Path
 from bncheck.settings import LayerSettings
 
@@ -34,8 +34,12 @@ class Plan:
     """The gradients show only in the step that backward takes."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
+    rate: float = RATE
+    """That of the step, where it stands in the code and cannot be set."""
     backs: bool = False
     """Its running statistics move in the backward pass too, or in it alone."""
+    turned: bool = False
+    """x has features first, and the gradients have them last."""
     warm: bool = False
     """Makes its parameters during the first forward pass, whatever was set before."""
     takes_share: bool = False
@@ -44,6 +48,10 @@ class Plan:
     @property
     def name(self) -> str:
         return self.recipe.kind.__name__
+
+    @property
+    def back_layout(self) -> str:
+        return ROWS if self.turned else self.recipe.layout
 
     def momentum(self, settings: LayerSettings) -> float:
         return 1 - settings.momentum if self.takes_share else settings.momentum

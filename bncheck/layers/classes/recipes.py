@@ -226,10 +226,12 @@ class Recipe:
     def _connections(self, instance: Any, d: int, raw: Raw) -> Iterator[Preparation]:
         """What a network tells a layer of the one before it, where a pass counts on it and only that sets it."""
         passes = forward_of(self.kind), backward_of(self.kind)
+        called = {"__init__", *passes, *_preparations(self.kind)}
         for name in read_by(self.text.functions, *passes):
             setters = [] if hasattr(instance, name) else list(dict.fromkeys(self.text.setters(name)))
-            if len(setters) != 1 or setters[0] in ("__init__", *passes):
+            if len(setters) != 1 or setters[0] in called:
                 continue
+            called.add(setters[0])
             wanted = parameters(getattr(instance, setters[0]))
             if wanted and all(_is_of_before(p.name) for p in wanted if required(p)):
                 yield Preparation(setters[0], (), self._arguments(wanted, d, raw))

@@ -156,6 +156,8 @@ class _Speller:
 
     def _backward(self, made: ClassPass, dout: Array) -> None:
         plan = self.plan
+        if plan.turned:
+            raise Unspelled("its gradients are laid out otherwise than x is")
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
         values |= {"switch": plan.switch.train, "lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(
@@ -179,7 +181,9 @@ class _Speller:
         where = {role: place_of(value, inside) for role, value in wanted.items()}
         if plan.steps:
             held = {role: plan.slots[role[1:]].paths[0] for role in where if role[1:] in plan.slots}
-            where |= {r: f"({r[1:]} - layer{steps(path)}) / {RATE:g}" for r, path in held.items() if where[r] is None}
+            where |= {
+                r: f"({r[1:]} - layer{steps(path)}) / {plan.rate:g}" for r, path in held.items() if where[r] is None
+            }
         self._take(result, name, where)
 
     def _take(self, result: Any, said: str, where: dict[str, str | None]) -> None:

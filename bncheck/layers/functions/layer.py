@@ -46,6 +46,8 @@ class FunctionPass:
     result: Any = None
     """As the function returned it."""
     dout: tuple[Array, Array] | None = None
+    stepped: Array | None = None
+    """gamma as the last backward pass left it, where it wrote into it."""
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of dx, dgamma and dbeta, as the last backward pass returned them."""
 
@@ -115,9 +117,14 @@ class FunctionPass:
         args, named = layer.plan(self, given)
         if self.call.settings.mode is Mode.TEST and any(one is None for one in (*args, *named.values())):
             raise NotImplementedByLayer(f"{layer.name}: test mode leaves nothing for a backward pass")
+        copies: dict[int, Any] = {id(given): given}
         if not layer.repeats:
-            args, named = _fresh((args, named), given)
-        return self.run_backward(args, named)[1]
+            args, named = _fresh((args, named), copies)
+        result = self.run_backward(args, named)[1]
+        new = copies.get(id(self.values["gamma"]))
+        stepped = new is not None and not np.array_equal(new, self.values["gamma"], equal_nan=True)
+        self.stepped = vector(new, self.call.x.shape[1]) if stepped else None
+        return result
 
     def run_backward(self, args: list[Any], named: Values) -> tuple[Any, Any]:
         """What came back, as it is and with what was written into a dict instead."""
@@ -130,9 +137,9 @@ class FunctionPass:
             return result, _with_written(result, dicts)
 
 
-def _fresh(arguments: tuple[list[Any], Values], but: Array) -> tuple[list[Any], Values]:
+def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple[list[Any], Values]:
     try:
-        return deepcopy(arguments, {id(but): but})
+        return deepcopy(arguments, copies)
     except Exception:  # a cache may hold what cannot be copied; then the second pass is as good as the first
         return arguments
 
