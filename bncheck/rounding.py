@@ -28,7 +28,7 @@ term by term the gradients are off by
 
     dbeta    c u sum|dout| + w(dout)
     dgamma   delta |sum(dout)| + iota |dout|_2 + r sum|dout * xhat| + w(dout * xhat)
-    dx       r * natural scale + inv * (w(g) / N + (delta + iota) |m| + (|xhat| + delta) mu)
+    dx       r * natural scale + inv * (w(g) / N + (delta + iota) |m| + (|xhat| + delta) mu) + 2 eta |x - mean|
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
@@ -74,6 +74,8 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
         rounding = relative * scale + inv * (
             column.alike(g) / n + (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
         )
+        # The gradient of the variance, node by node a number of its own, may underflow.
+        rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
     dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
     dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * sizes + column.alike(products)
     lost = n * eta
