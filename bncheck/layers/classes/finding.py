@@ -14,6 +14,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
+from bncheck.layers.classes.carried import carried
 from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
@@ -41,7 +42,7 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     else:
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
-    tried = [(kind, _recognise(kind, read_text(tree, kind), Path(path).name)) for kind in chosen]
+    tried = [(kind, _recognised(kind, tree, Path(path).name)) for kind in chosen]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
         tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]
@@ -97,6 +98,7 @@ def _must_work(kind: type, others: list[type]) -> bool:
 class _Found(NamedTuple):
     layer: ClassLayer
     works: bool
+    rank: tuple[int, int] = (0, 0)
 
 
 class _Trial(NamedTuple):
@@ -111,6 +113,13 @@ class _Trial(NamedTuple):
         return self.score, self.reached
 
 
+def _recognised(kind: type, tree: ast.Module, file: str) -> _Found:
+    """As it is, or with its passes over arrays if it comes further so."""
+    found, other = _recognise(kind, read_text(tree, kind), file), carried(kind, tree)
+    over = _recognise(other, read_text(tree, other), file) if other is not None else found
+    return over if over.rank[0] == 2 or over.rank > found.rank else found
+
+
 def _recognise(kind: type, text: ClassText, file: str) -> _Found:
     best: _Trial | None = None
     for recipe in _recipes(kind, text):
@@ -122,7 +131,7 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
     if best is None:
         best = _Trial(_bare_plan(Recipe(kind, text, ROWS)), 0)
     layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
-    return _Found(settle(layer, file), best.score > 0)
+    return _Found(settle(layer, file), best.score > 0, best.rank)
 
 
 def _bare_plan(recipe: Recipe) -> Plan:

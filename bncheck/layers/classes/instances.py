@@ -154,7 +154,7 @@ class Slot(NamedTuple):
     def write(self, instance: Any, values: Array) -> None:
         shaped = values.reshape(self.pattern) if self.pattern is not None else values.copy()
         for path in self.paths:
-            put(instance, path, shaped)
+            put(instance, path, shaped.astype(float).tolist() if isinstance(get(instance, path), list) else shaped)
 
     def read(self, instance: Any) -> Any:
         try:
@@ -167,7 +167,12 @@ def pattern_of(value: Any, d: int) -> tuple[int, ...] | None:
     """(1, 3, 1, 1) is (1, -1, 1, 1) where D is 3.  What is not D numbers has no pattern; a scalar grows to (D,)."""
     if isinstance(value, np.ndarray) and value.size == d and value.ndim and d in value.shape:
         return tuple(-1 if n == d else 1 for n in value.shape)
-    return None
+    return (-1,) if is_listed(value) and len(value) == d else None
+
+
+def is_listed(value: Any) -> bool:
+    """A list of numbers, which stands for a row where there are no arrays."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, float) for one in value)
 
 
 def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
@@ -193,13 +198,13 @@ def _slot(places: list[tuple[tuple[bool, int, bool, int], Path, Any]], d: int) -
 
 
 def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: int) -> bool:
-    is_array = isinstance(value, np.ndarray) and value.dtype.kind == "f"
+    is_array = (isinstance(value, np.ndarray) and value.dtype.kind == "f") or is_listed(value)
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if found.role in ("mean", "var"):
         # A plain ``mean`` that appears only in the forward pass is the batch's.
         return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
     if found.role in ("gamma", "beta"):
-        return (is_array and (value.size == d or value.ndim == 0)) or is_number
+        return (is_array and (np.size(value) == d or np.ndim(value) == 0)) or is_number
     if found.role in ("dgamma", "dbeta"):
         return is_array or is_number
     return is_number and found.role in ("eps", "momentum", "lr")

@@ -8,6 +8,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
 from bncheck.layers import conventions as names
+from bncheck.layers.classes.carried import is_carried
 from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import attribute
 from bncheck.layers.classes.instances import NOWHERE, Recorder, Slot, attributes, get, leaves
@@ -25,6 +26,8 @@ _LENT = (Recorder, Regularizer, Activation, LayerBefore)
 
 
 def spell(layer: ClassLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+    if is_carried(layer.plan.recipe.kind):
+        raise Unspelled("its passes take no arrays")
     return _Speller(layer, calls, dout).spelled()
 
 

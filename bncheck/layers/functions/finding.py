@@ -22,6 +22,7 @@ from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
 from bncheck.layers.functions.own_tensors import over_arrays, tensor_in
 from bncheck.layers.functions.pairs import Pair, pairs
+from bncheck.layers.functions.results import over_lists
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
 from bncheck.layers.isolation import raised_here
@@ -38,7 +39,10 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
 
 
 def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
-    best, reached = _best(pair, source, file)
+    best, reached = _best(_of_lists(pair) if source.is_of_lists else pair, source, file)
+    if source.is_of_lists and reached < WORKS:
+        other, further = _best(pair, source, file)
+        best, reached = (other, further) if further > reached else (best, reached)
     if reached == RAISED and (tensor := tensor_in(getattr(pair.forward, "__globals__", {}))):
         other, further = _best(over_arrays(pair, tensor), source, file)
         best, reached = (other, further) if further > reached else (best, reached)
@@ -48,6 +52,12 @@ def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
     if reached >= BACKWARD_RAISED:
         best = with_conventions(best)
     return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
+
+
+def _of_lists(pair: Pair) -> Pair:
+    forward, backward, inference = (one and over_lists(one) for one in (pair.forward, pair.backward, pair.inference))
+    assert forward is not None
+    return pair._replace(forward=forward, backward=backward, inference=inference)
 
 
 def _best(pair: Pair, source: Source, file: str) -> tuple[FunctionLayer, int]:

@@ -19,7 +19,7 @@ from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
-from bncheck.layers.functions.results import listed, told
+from bncheck.layers.functions.results import array_in, listed, told
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -170,14 +170,14 @@ def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
     """The results one by one; dicts of gradients and nested lists are laid flat."""
     if isinstance(result, dict):
         return [(str(key), value) for key, value in result.items()]
-    if not isinstance(result, tuple | list):
+    if not isinstance(result, tuple | list) or listed(result) is not None:
         return list(zip(names(1), [result], strict=False))
     if any(isinstance(one, dict) for one in result):
         pairs = zip(names(len(result)), result, strict=True)
         return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
     laid = list[Any]()
     for one in result:
-        laid += one if isinstance(one, tuple | list) else [one]
+        laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]
     return list(zip(names(len(laid)), laid, strict=True))
 
 
@@ -265,12 +265,9 @@ class FunctionLayer:
         return functools.lru_cache(self.source.returned)
 
     def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
-        fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
-        fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
+        fits = [(name, item) for name, item in items if (made := array_in(item)) is not None and made.shape == shape]
+        fits.sort(key=lambda one: (by.plain(one[0]) not in by.OUTS.split(), isinstance(one[1], list)))
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
-        if not arrays:
-            # Nested lists are what tables become on their way to JSON.
-            arrays = [made for _, item in items if (made := listed(item)) is not None and made.shape == shape]
         return fits[0][1] if fits else next(iter(arrays), None)
 
     def rows(self, found: Any, shape: tuple[int, ...]) -> Array:

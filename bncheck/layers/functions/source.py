@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
 
+_OF_ARRAYS = {"np", "numpy", "cupy", "cp", "xp", "jnp", "torch", "tf"}
+
 
 class Uses(NamedTuple):
     """What a function does with one of its parameters."""
@@ -26,6 +28,7 @@ class Source:
     def __init__(self, tree: ast.Module) -> None:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
+        self.is_of_lists = is_of_lists(tree)
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""
@@ -95,6 +98,16 @@ class Source:
             if made and isinstance(made[-1], ast.Tuple | ast.List):
                 return self._flat(made[-1], None, count, 0)
         return [name_of(value)]
+
+
+def is_of_lists(tree: ast.Module) -> bool:
+    """Whether no library of arrays is spoken of."""
+    said = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            said |= {one.name.partition(".")[0] for one in node.names}
+            said.add((getattr(node, "module", "") or "").partition(".")[0])
+    return not _OF_ARRAYS & said
 
 
 def _whole(value: ast.expr, count: int) -> list[str]:
