@@ -95,6 +95,7 @@ _RUNNING: Final = _table(
 _MEAN: Final = _table("mean means mu m mus avg average")
 _VAR: Final = _table("var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2")
 _OF_A_BATCH: Final = _table("batch sample mini minibatch current cur x d grad delta dl inv input sqrt new")
+_MANGLED: Final = re.compile(r"^_[A-Z]\w*?__(?=\w)")
 _JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR))})")
 PLAIN_RANK: Final = 5
 _PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
@@ -113,12 +114,17 @@ class Meaning(NamedTuple):
     rank: int = 0
 
 
+def _unmangled(name: str) -> str:
+    """__gamma of _BatchNorm__gamma, as the class itself calls it."""
+    return _MANGLED.sub("", name)
+
+
 def flat(name: str) -> str:
-    return name.replace("_", "").lower()
+    return _unmangled(name).replace("_", "").lower()
 
 
 def words(name: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", name)]
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", _unmangled(name))]
 
 
 def _bare(name: str) -> str:

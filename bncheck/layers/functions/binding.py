@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bncheck.layers.dotted import Settings
+from bncheck.layers.functions.answering import Answering, role_in
 from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
@@ -35,6 +36,7 @@ VAR = re.compile(
 )
 STATISTICS = (("mean", MEAN), ("var", VAR))
 DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
+ANSWERED = ("gamma", "beta", "mean", "var", "eps", "momentum")
 LABELS = "name scope label prefix suffix key"
 GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
@@ -92,11 +94,15 @@ class Slot(NamedTuple):
     parts: tuple[str, ...] = ()
     """A tuple: the role of each part."""
     default: Any = None
+    answers: bool = False
+    """A dict whose keys are made as it is asked for them."""
 
     def fill(self, values: Values, eager: bool) -> Any:
         """None: leave the argument to its default."""
         if self.keys is not None:
             made = values["state"].get(self.name, {})
+            if self.answers:
+                return Answering(made, {role: _started(values, role) for _, role in self.keys}, role_of)
             made = Settings(made) if self.dotted else made
             made.update((key, values[role]) for key, role in self.keys if values[role] is not None)
             for key, role in self.keys if eager else ():
@@ -150,7 +156,10 @@ def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     """The likeliest first."""
     slots, guessed = _dealt(_slots(function, name, source))
     named = frozenset(role for slot in slots for role in slot.roles() if role)
-    slots = [slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None else slot for slot in slots]
+    slots = [
+        slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None and not slot.answers else slot
+        for slot in slots
+    ]
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
     first = Binding(
@@ -175,7 +184,8 @@ def _slots(function: Function, name: str, source: Source) -> list[Slot]:
         if slot.role or slot.needed or slot.keys is not None or slot.parts:
             slots.append(slot)
             taken |= set(slot.roles())
-    return slots
+    keyed = source.keyed(name)
+    return [slot._replace(role=keyed.get(slot.name, "")) if slot.roles() == [""] else slot for slot in slots]
 
 
 def _dealt(slots: list[Slot]) -> tuple[list[Slot], tuple[str, ...]]:
@@ -206,6 +216,9 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     made = Slot(
         one.name, "", one.default is one.empty and not spread, one.kind is one.KEYWORD_ONLY, spread, default=default
     )
+    if uses.labelled and not role_of(one.name):
+        asked = (*((text, role_in(text, role_of)) for text in uses.computed), *((k, role_of(k)) for k in uses.keys))
+        return made._replace(keys=tuple((text, role) for text, role in asked if role in ANSWERED), answers=True)
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
     dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
     if dotted and not roles and not role_of(one.name):

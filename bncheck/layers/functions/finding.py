@@ -16,6 +16,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
@@ -153,10 +154,12 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
 def cache_of(made: FunctionPass) -> Any:
     """What the forward pass returns beside out and running statistics."""
     items = made.items
-    passed = [value for value in made.passed.values() if isinstance(value, dict)]
+    given = {name: value for name, value in made.passed.items() if isinstance(value, dict)}
+    passed = list(given.values())
     if len(items) == 1:
         # What it was given may hold everything.
-        return passed[0] if len(passed) == 1 else None
+        filled = [value for name, value in given.items() if by.plain(name) in by.CACHES.split()]
+        return (passed if len(passed) == 1 else filled if len(filled) == 1 else [None])[0]
     out = made.layer.find_out(items, made.values["x"].shape)
     statistics = "mean" in made.layer.binding.named
     rest = [
@@ -213,7 +216,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
 
     def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
         given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
-        given |= {"pool": pool_of(made), "grads": {"": {}}}
+        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
         values = {name: given[kind].get(key) for name, kind, key in sources}
         leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
         return ([*values.values()], {}) if leading else ([], values)
@@ -237,7 +240,7 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "pool", name
     if name in made.passed:
         return "passed", name
-    role = by.role_of(name)
+    role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Binding, Values
 from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
@@ -76,6 +77,9 @@ class FunctionPass:
         ours.sort(key=lambda one: not by.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
+        answered = [one for made in self.passed.values() if isinstance(made, Answering) for one in made.entries()]
+        if kept := [value for said, value in answered if said == role]:
+            return kept[-1]
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
         returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
@@ -151,13 +155,19 @@ def _with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]
     found = {
         key: value
         for made, old in dicts
-        for key, value in made.items()
+        for key, value in _laid(made, old)
         if value is not old.get(key) and by.gradient_of(str(key))
         # In a dict of other things gamma is gamma, and dgamma its gradient.
         if not old or by.plain(str(key)).startswith(("d", "grad"))
     }
     first = result[0] if isinstance(result, tuple | list) and result else result
     return (found if first is None else {**found, "dx": first}) if found else result
+
+
+def _laid(made: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries, those of a new dict in it laid beside them: grads[name] = {"gamma": ..., "beta": ...}."""
+    for key, value in made.items():
+        yield from value.items() if isinstance(value, dict) and not old.get(key) else [(key, value)]
 
 
 def vector(value: Any, d: int) -> Array:
