@@ -75,7 +75,7 @@ _TABLES: Final[dict[str, str]] = {
     "lr": "lr learningrate eta stepsize",
     "optimizer": "optimizer optim opt updater solver optimiser",
     "cache": "cache ctx ctxt context caches saved",
-    "index": "index idx i layeridx layerindex layerid layernum layernumber layerno layeri lidx li ilayer",
+    "index": "index idx i l layeridx layerindex layerid layernum layernumber layerno layeri lidx li ilayer",
     "x": "x input inputs data inp z a features batch images",
 }
 _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank, name in enumerate(names.split())}
@@ -98,6 +98,8 @@ _OF_A_BATCH: Final = _table("batch sample mini minibatch current cur x d grad de
 _MANGLED: Final = re.compile(r"^_[A-Z]\w*?__(?=\w)")
 _JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR))})")
 PLAIN_RANK: Final = 5
+COUNTED_RANK: Final = 50
+"""From here on a name has the number of a layer behind it, as gamma1 has."""
 _PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
 
 TEST_WORDS: Final = _table("test eval inference predict infer evaluate valid val testing evaluation TEST EVAL Test")
@@ -195,7 +197,20 @@ def meaning(path: Path) -> Meaning | None:
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
-    return Meaning(*known) if known else statistic_of(leaf, owner)
+    return Meaning(*known) if known else statistic_of(leaf, owner) or _counted(path)
+
+
+def _counted(path: Path) -> Meaning | None:
+    """gamma1 is the gamma of the first layer."""
+    kind, leaf = path[-1]
+    stem = str(leaf).rstrip("0123456789").rstrip("_")
+    found = meaning((*path[:-1], (kind, stem))) if stem and stem != leaf else None
+    return Meaning(found.role, found.rank + COUNTED_RANK) if found else None
+
+
+def is_size(name: str) -> bool:
+    """Of a constructor's argument, which is no data."""
+    return flat(name) in _TABLES["size"].split()
 
 
 def _gradient_in(name: str) -> Meaning | None:

@@ -17,7 +17,7 @@ from bncheck.layers.classes import handed, methods
 from bncheck.layers.classes.carried import carried
 from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
 from bncheck.layers.classes.handed import Handed
-from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
+from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
@@ -176,7 +176,8 @@ def _plan(recipe: Recipe, instance: Any) -> Plan:
     shown = methods.parameters_of(instance, backward, text) if backward else []
     dout, dx = handed.gradients_of(text.functions, backward, shown) if backward else ((), ())
     back = methods.backward_arguments(shown, not dout)
-    return Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
+    plan = Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
+    return replace(plan, index=index_of(instance))
 
 
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.conventions import PLAIN_RANK, Meaning, Path, meaning
+from bncheck.layers.conventions import COUNTED_RANK, PLAIN_RANK, Meaning, Path, meaning
 
 _ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, type, types.ModuleType, types.FunctionType)
 _DEPTH = 4
@@ -199,7 +199,9 @@ def _slot(places: list[tuple[tuple[bool, int, bool, int], Path, Any]], d: int) -
 
 def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: int) -> bool:
     is_array = (isinstance(value, np.ndarray) and value.dtype.kind == "f") or is_listed(value)
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    # beta1 and beta2 of an optimizer are numbers.
+    counted = found.rank >= COUNTED_RANK
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and not counted
     if found.role in ("mean", "var"):
         # A plain ``mean`` that appears only in the forward pass is the batch's.
         return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
@@ -208,6 +210,16 @@ def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: i
     if found.role in ("dgamma", "dbeta"):
         return is_array or is_number
     return is_number and found.role in ("eps", "momentum", "lr")
+
+
+def index_of(instance: Any) -> int:
+    """Of the first layer in it whose gamma has a number; 0 where none has."""
+    for path, value in leaves(instance):
+        found = meaning(path)
+        if found and found.role == "gamma" and found.rank >= COUNTED_RANK and isinstance(value, np.ndarray):
+            name = str(path[-1][1])
+            return int(name[len(name.rstrip("0123456789")) :])
+    return 0
 
 
 def is_number_of(path: Path, value: Any, role: str) -> bool:

@@ -280,7 +280,7 @@ _SKIP: Final = object()
 
 def _role(name: str) -> str:
     found = role_of(name)
-    return found.role if found else ""
+    return "size" if names.is_size(name) else found.role if found else ""
 
 
 def _preparations(kind: type) -> list[str]:

@@ -126,7 +126,7 @@ class _Speller:
         name = setting if switch.kind == "pair" else plan.forward
         bare = switch.kind == "pair" and not training
         settings = made.call.settings
-        values = {"x": Text(x), "gamma": Text("gamma"), "beta": Text("beta"), "switch": setting, "index": 0}
+        values = {"x": Text(x), "gamma": Text("gamma"), "beta": Text("beta"), "switch": setting, "index": self.plan.index}
         values |= {"eps": settings.eps, "momentum": plan.momentum(settings)}
         if plan.handed.x and not bare:
             self.lines.append(f"layer{steps(plan.handed.x)} = {x}.copy()")
@@ -163,7 +163,7 @@ class _Speller:
             raise Unspelled("its gradients are laid out otherwise than x is")
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
-        values |= {"switch": plan.switch.train, "lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(
+        values |= {"switch": plan.switch.train, "lr": RATE, "eps": made.call.settings.eps, "index": self.plan.index} | self._caches(
             made
         )
         if plan.backward_arguments.has("optimizer"):

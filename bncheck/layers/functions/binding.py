@@ -40,6 +40,7 @@ ANSWERED = ("gamma", "beta", "mean", "var", "eps", "momentum")
 LABELS = "name scope label prefix suffix key"
 GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
+CONTEXTS = "ctx ctxt context self_ctx"
 OUTS = "out y output outputs yout result"
 TRAIN_WORDS = "train training tr fit learn"
 TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
@@ -67,6 +68,13 @@ def is_kept(name: str) -> bool:
 def is_of_batch(name: str) -> bool:
     """Says of itself that it is one batch's."""
     return plain(name).startswith(("batch", "sample")) and not is_kept(name)
+
+
+def is_settings(name: str) -> bool:
+    """new_state is the state that came back."""
+    word = plain(name)
+    stem = re.sub(r"^(new|updated|next)|(new|updated|next|out)$", "", word)
+    return stem in DICTS.split() and (stem != word or stem not in CACHES.split())
 
 
 def gradient_of(name: str) -> str:
@@ -220,6 +228,8 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
         asked = (*((text, role_in(text, role_of)) for text in uses.computed), *((k, role_of(k)) for k in uses.keys))
         return made._replace(keys=tuple((text, role) for text, role in asked if role in ANSWERED), answers=True)
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    if plain(one.name) in CONTEXTS.split() and uses.labelled is False and not uses.keys:
+        return made._replace(keys=(), dotted=True)
     dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
     if dotted and not roles and not role_of(one.name):
         return made._replace(keys=tuple((key, role) for key, role in dotted if role not in taken), dotted=True)

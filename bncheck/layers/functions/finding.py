@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import Parameter
 from pathlib import PurePath
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,22 @@ def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
     if reached == DOUBTFUL:
         said = f"{pair.forward_name} asks for {', '.join(best.binding.guessed)}, and what that is cannot be told"
         return replace(best, doubt=f"{said}: what it returns is not normalized", traits=traits_of(best, file, False))
+    if reached == WORKS and best.pair.backward is None and (way := _way_back(best)):
+        other, further = _best(best.pair._replace(backward_name=way, backward=_called), source, file)
+        best = other if further > BACKWARD_RAISED else best
     if reached >= BACKWARD_RAISED:
         best = with_conventions(best)
     return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
+
+
+def _way_back(layer: FunctionLayer) -> str:
+    """The name of a function that the forward pass returns, which is to be given dout."""
+    made = layer.forward(sample(*((24, 5) if layer.layout.name.startswith("(") else (5, 3))))
+    return next((name or "backward" for name, item in made.items if isinstance(item, FunctionType)), "")
+
+
+def _called(dout: Array, way: Any) -> Any:
+    return way(dout)
 
 
 def _of_lists(pair: Pair) -> Pair:
@@ -166,6 +180,7 @@ def cache_of(made: FunctionPass) -> Any:
         (name, item)
         for name, item in items
         if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
+        if not (by.is_settings(name) and isinstance(item, dict))
     ]
     named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
     packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]

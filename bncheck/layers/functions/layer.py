@@ -83,11 +83,11 @@ class FunctionPass:
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
         returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
-        newer = [item for name, item in returned if by.plain(name) in by.DICTS.split()]
+        newer = [item for name, item in returned if by.is_settings(name) or by.plain(name) in by.DICTS.split()]
         for made in newer + dicts + [item for _, item in returned]:
             for key, value in made.items():
                 known = isinstance(key, str) and by.role_of(key) == role
-                if known and value is not None and (by.is_kept(key) or any(made is one for one in dicts)):
+                if known and value is not None and (by.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value
         for slot in self.layer.binding.slots:
             value = self.passed.get(slot.name)
