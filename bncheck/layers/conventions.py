@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from enum import Enum
 from typing import Final, NamedTuple
 
 
@@ -100,7 +101,7 @@ _JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR)
 PLAIN_RANK: Final = 5
 COUNTED_RANK: Final = 50
 """From here on a name has the number of a layer behind it, as gamma1 has."""
-_PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
+_PLAIN: Final = _table("mean means mu mus var vars variance variances sigma sigma2 sigmasq std stddev avg average")
 
 TEST_WORDS: Final = _table("test eval inference predict infer evaluate valid val testing evaluation TEST EVAL Test")
 TRAIN_WORDS: Final = _table("train training TRAIN TRAINING Train")
@@ -192,7 +193,7 @@ def meaning(path: Path) -> Meaning | None:
         return _gradient_in(owner if not owner.isdigit() else _listed(steps))
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
-    if flat(owner) in GRADIENT_HOLDERS:
+    if _holds_gradients(owner):
         return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
@@ -211,6 +212,21 @@ def _counted(path: Path) -> Meaning | None:
 def is_size(name: str) -> bool:
     """Of a constructor's argument, which is no data."""
     return flat(name) in _TABLES["size"].split()
+
+
+def _holds_gradients(owner: str) -> bool:
+    """grads, and dw beside w."""
+    low = flat(owner)
+    parameters = {*_PARAMETER_HOLDERS, "w", "ws", "wb", "theta"}
+    return low in GRADIENT_HOLDERS or any(low.startswith(p) and low.removeprefix(p) in parameters for p in PREFIXES)
+
+
+def words_of_modes(kind: type[Enum]) -> tuple[Enum, Enum] | None:
+    """Mode.TRAIN and Mode.EVAL; None where the members do not say which is which."""
+    named = [(one, set(words(one.name))) for one in kind]
+    train = [one for one, said in named if said & set(TRAIN_WORDS)]
+    test = [one for one, said in named if said & set(TEST_WORDS) and one not in train]
+    return (train[0], test[0]) if train and test else None
 
 
 def _gradient_in(name: str) -> Meaning | None:

@@ -213,7 +213,7 @@ def _is_of_batch(slot: Slot, after: Any, x: Array) -> bool:
     """Whether a plain ``mean`` holds the last batch's."""
     found = meaning(slot.paths[0])
     value = np.ravel(slot.read(after))
-    plain = found is not None and found.rank == PLAIN_RANK
+    plain = found is not None and found.rank == PLAIN_RANK and not slot.is_history
     return plain and value.size == x.shape[1] and np.allclose(value, x.mean(axis=0), rtol=1e-9)
 
 

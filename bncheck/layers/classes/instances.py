@@ -145,6 +145,8 @@ class Slot(NamedTuple):
     """More than one where the class holds the same array under several names."""
     pattern: tuple[int, ...] | None
     """The shape, -1 for D; None where the array does not hold D numbers."""
+    is_history: bool = False
+    """A list that each step lengthens, and whose mean is meant."""
 
     @property
     def label(self) -> str:
@@ -153,14 +155,17 @@ class Slot(NamedTuple):
 
     def write(self, instance: Any, values: Array) -> None:
         shaped = values.reshape(self.pattern) if self.pattern is not None else values.copy()
-        for path in self.paths:
+        for path in self.paths if self.is_history else ():
+            put(instance, path, [shaped])
+        for path in () if self.is_history else self.paths:
             put(instance, path, shaped.astype(float).tolist() if isinstance(get(instance, path), list) else shaped)
 
     def read(self, instance: Any) -> Any:
         try:
-            return get(instance, self.paths[0])
+            value = get(instance, self.paths[0])
         except NOWHERE:
             return None
+        return (np.mean(value, axis=0) if value else None) if self.is_history else value
 
 
 def pattern_of(value: Any, d: int) -> tuple[int, ...] | None:
@@ -187,12 +192,26 @@ def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
             # Of two that run by their names, the one that training moves.
             idle = found.role in ("mean", "var") and np.array_equal(value, fresh.get(path, value))
             order = (shapeless, found.rank, idle, len(path))
+            value = _History(value) if _is_history(path, value, fresh) else value
             ranked.setdefault(found.role, []).append((order, path, value))
     return {role: _slot(sorted(places, key=lambda place: place[0]), d) for role, places in ranked.items()}
 
 
+class _History(list[Any]):
+    """Statistics of all batches so far."""
+
+
+def _is_history(path: Path, value: Any, fresh: dict[Path, Any]) -> bool:
+    """An array in a list that was empty before the pass."""
+    before = fresh.get(path)
+    began = isinstance(before, list) and not before and isinstance(value, list) and len(value) == 1
+    return began and isinstance(value[0], np.ndarray)
+
+
 def _slot(places: list[tuple[tuple[bool, int, bool, int], Path, Any]], d: int) -> Slot:
     _, first, value = places[0]
+    if isinstance(value, _History):
+        return Slot((first,), pattern_of(value[0], d), is_history=True)
     others = [path for _, path, other in places[1:] if other is value and isinstance(value, np.ndarray)]
     return Slot((first, *others), pattern_of(value, d))
 
@@ -203,6 +222,7 @@ def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: i
     counted = found.rank >= COUNTED_RANK
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and not counted
     if found.role in ("mean", "var"):
+        is_array = is_array or _is_history(path, value, fresh)
         # A plain ``mean`` that appears only in the forward pass is the batch's.
         return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
     if found.role in ("gamma", "beta"):
