@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from enum import Enum
 from typing import Final, NamedTuple
 
 
@@ -219,14 +218,6 @@ def _holds_gradients(owner: str) -> bool:
     low = flat(owner)
     parameters = {*_PARAMETER_HOLDERS, "w", "ws", "wb", "theta"}
     return low in GRADIENT_HOLDERS or any(low.startswith(p) and low.removeprefix(p) in parameters for p in PREFIXES)
-
-
-def words_of_modes(kind: type[Enum]) -> tuple[Enum, Enum] | None:
-    """Mode.TRAIN and Mode.EVAL; None where the members do not say which is which."""
-    named = [(one, set(words(one.name))) for one in kind]
-    train = [one for one, said in named if said & set(TRAIN_WORDS)]
-    test = [one for one, said in named if said & set(TEST_WORDS) and one not in train]
-    return (train[0], test[0]) if train and test else None
 
 
 def _gradient_in(name: str) -> Meaning | None:

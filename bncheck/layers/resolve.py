@@ -124,6 +124,7 @@ def _numpy(names: dict[str, object], tree: ast.Module, path: str, wanted: str | 
         return [*made, *found]
     with_context = list(method_pairs.with_context(names, tree, wanted))
     for name, passes, text in with_context:
-        made += [replace(one, name=f"{one.name.rpartition(':')[0]}:{name}") for one in functions.find(passes, text, path)]
+        pair = functions.find(passes, text, path)
+        made += [replace(one, name=f"{one.name.rpartition(':')[0]}:{name}") for one in pair]
     rest = {name: one for name, one in names.items() if name not in [pair.name for pair in with_context]}
     return [*made, *classes.find(rest, tree, path, wanted)]

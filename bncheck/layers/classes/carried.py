@@ -81,4 +81,5 @@ def _over_tensors(kind: type, name: str, tensor: Any) -> type:
     def backward(self: Any, dout: Any) -> Any:
         return vars(self)[_WAY](self, dout)
 
-    return _made(kind, **{name: forward, "backward": backward})
+    passes: dict[str, Callable[..., Any]] = {name: forward, "backward": backward}
+    return _made(kind, **passes)

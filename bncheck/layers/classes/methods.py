@@ -13,6 +13,7 @@ from bncheck.layers.classes.instances import attributes, leaves
 from bncheck.layers.classes.passes import find_method, inner_of, plain_beside
 from bncheck.layers.classes.text import ClassText, literal
 from bncheck.layers.conventions import Path, flat, role_of
+from bncheck.layers.enumerations import modes_in, modes_of
 
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -95,7 +96,8 @@ _NO_TEXT = ClassText(frozenset(), frozenset(), {})
 def find_switch(instance: Any, forward: str, text: ClassText, is_handed_x: bool = True) -> Switch:
     kind = type(instance)
     for parameter in parameters_of(instance, forward, text)[is_handed_x:]:
-        if found := _two_values(parameter.name, _member_of(parameter, getattr(instance, forward)), text):
+        modes = modes_of(parameter, getattr(instance, forward))
+        if found := modes or _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
     test = find_method(kind, names.TEST_FORWARD) or plain_beside(kind, forward)
     if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
@@ -153,7 +155,7 @@ def _entry(instance: Any, text: ClassText) -> Switch | None:
 
 def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | None:
     if isinstance(value, Enum):
-        return names.words_of_modes(type(value))
+        return modes_in(type(value))
     meant = role_of(name)
     role = meant.role if meant else _flag_in(name) if value in (None, True, False, inspect.Parameter.empty) else ""
     if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):
@@ -161,15 +163,6 @@ def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | Non
             return True, False
         return text.word(names.TRAIN_WORDS, "train"), text.word(names.TEST_WORDS, "test")
     return {"flag": (True, False), "trainable": (True, False), "inverted": (False, True)}.get(role)
-
-
-def _member_of(parameter: inspect.Parameter, function: Any) -> Any:
-    """Its default; where it has none, a member of the enumeration that its annotation names."""
-    kind = parameter.annotation
-    if isinstance(kind, str):
-        kind = getattr(inspect.unwrap(function), "__globals__", {}).get(kind)
-    is_enum = required(parameter) and isinstance(kind, type) and issubclass(kind, Enum)
-    return next(iter(kind)) if is_enum else parameter.default
 
 
 def _flag_in(name: str) -> str:

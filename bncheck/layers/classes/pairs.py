@@ -30,7 +30,7 @@ def free(names: dict[str, object], tree: ast.Module, wanted: str | None) -> dict
 
 
 def with_context(names: dict[str, object], tree: ast.Module, wanted: str | None) -> Iterator[ContextPair]:
-    """The layers that are a pair of static methods with a context: forward(ctx, x, gamma, beta), backward(ctx, dout)."""
+    """The layers that are two static methods with a context: forward(ctx, x, gamma, beta), backward(ctx, dout)."""
     for name, kind in names.items():
         if not isinstance(kind, type) or not speaks_of_layer(name, None) or wanted not in (None, name):
             continue

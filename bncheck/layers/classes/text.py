@@ -97,7 +97,7 @@ class _Mangler(ast.NodeTransformer):
     def __init__(self, name: str) -> None:
         self.prefix = f"_{name.lstrip('_')}"
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:  # noqa: N802 - ast calls it so
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
         self.generic_visit(node)
         private = node.attr.startswith("__") and not node.attr.endswith("__")
         node.attr = self.prefix + node.attr if private else node.attr

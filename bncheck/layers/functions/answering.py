@@ -32,7 +32,10 @@ class Answering(dict[Any, Any]):
         return super().__contains__(key) or self._known(key) is not None
 
     def get(self, key: Any, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        try:
+            return self[key]
+        except KeyError:
+            return default
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         if key not in self:

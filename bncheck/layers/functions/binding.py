@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, NamedTuple
 
 from bncheck.layers.dotted import Settings
+from bncheck.layers.enumerations import modes_of
 from bncheck.layers.functions.answering import Answering, role_in
 from bncheck.layers.functions.source import Source, Uses
 
@@ -134,7 +136,7 @@ class Binding(NamedTuple):
     """How a forward function is called."""
 
     slots: tuple[Slot, ...]
-    words: tuple[str, str] = ("train", "test")
+    words: tuple[Any, Any] = ("train", "test")
     named: frozenset[str] = frozenset()
     """The roles that stand in the code, beside those that are given on suspicion."""
     eager: bool = False
@@ -170,16 +172,17 @@ def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     ]
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
+    members = [found for one in signature(function, name, source) if (found := modes_of(one, function))]
     first = Binding(
         tuple(slots),
-        (spoken[0] or "train", spoken[1] or "test"),
+        members[0] if members else (spoken[0] or "train", spoken[1] or "test"),
         named,
         momentum=_momentum(slots, name, source),
         guessed=guessed,
     )
     made = [first._replace(slots=slots) for slots in _guessed(first.slots)]
     flags = [one._replace(slots=tuple(map(_as_flag, one.slots))) for one in made if "mode" in named]
-    likely = made + flags if any(spoken) else flags + made
+    likely = made + flags if any(spoken) or members else flags + made
     return [one._replace(eager=eager) for eager in (False, True) for one in likely]
 
 
@@ -244,8 +247,8 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
 
 def _typed(role: str, default: Any) -> str:
     """Whether the mode is a word or a flag."""
-    if role in ("mode", "train") and isinstance(default, str | bool):
-        return "mode" if isinstance(default, str) else "train"
+    if role in ("mode", "train") and isinstance(default, str | bool | Enum):
+        return "train" if isinstance(default, bool) else "mode"
     return role
 
 

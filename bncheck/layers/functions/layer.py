@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
-from bncheck.layers.functions.results import array_in, listed, told
+from bncheck.layers.functions.results import array_in, flat, listed, told, with_written
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -138,7 +138,7 @@ class FunctionPass:
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
             result = layer.pair.backward(*args, **named)
-            return result, _with_written(result, dicts)
+            return result, with_written(result, dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple[list[Any], Values]:
@@ -148,47 +148,10 @@ def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple
         return arguments
 
 
-def _with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]) -> Any:
-    """What came back, with the gradients that were written into a dict instead; beside each what it held before."""
-    if isinstance(result, dict) or (isinstance(result, tuple | list) and len(result) > 1):
-        return result
-    found = {
-        key: value
-        for made, old in dicts
-        for key, value in _laid(made, old)
-        if value is not old.get(key) and by.gradient_of(str(key))
-        # In a dict of other things gamma is gamma, and dgamma its gradient.
-        if not old or by.plain(str(key)).startswith(("d", "grad"))
-    }
-    first = result[0] if isinstance(result, tuple | list) and result else result
-    return (found if first is None else {**found, "dx": first}) if found else result
-
-
-def _laid(made: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The entries, those of a new dict in it laid beside them: grads[name] = {"gamma": ..., "beta": ...}."""
-    for key, value in made.items():
-        yield from value.items() if isinstance(value, dict) and not old.get(key) else [(key, value)]
-
-
 def vector(value: Any, d: int) -> Array:
     """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
     array = np.asarray(value)
     return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
-
-
-def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
-    """The results one by one; dicts of gradients and nested lists are laid flat."""
-    if isinstance(result, dict):
-        return [(str(key), value) for key, value in result.items()]
-    if not isinstance(result, tuple | list) or listed(result) is not None:
-        return list(zip(names(1), [result], strict=False))
-    if any(isinstance(one, dict) for one in result):
-        pairs = zip(names(len(result)), result, strict=True)
-        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
-    laid = list[Any]()
-    for one in result:
-        laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]
-    return list(zip(names(len(laid)), laid, strict=True))
 
 
 UNKNOWN = Traits()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.functions.binding import Items
+from bncheck.layers.functions.binding import Items, gradient_of, plain
 
 
 def listed(value: Any) -> Array | None:
@@ -64,3 +64,40 @@ def _arrays(value: Any) -> Any:
 def told(items: Items) -> str:
     kinds = dict.fromkeys(type(item).__name__ for _, item in items if item is not None)
     return f"no array, but {' and '.join(kinds)}" if kinds else "None"
+
+
+def with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]) -> Any:
+    """What came back, with the gradients that were written into a dict instead; beside each what it held before."""
+    if isinstance(result, dict) or (isinstance(result, tuple | list) and len(result) > 1):
+        return result
+    found = {
+        key: value
+        for made, old in dicts
+        for key, value in _laid(made, old)
+        if value is not old.get(key) and gradient_of(str(key))
+        # In a dict of other things gamma is gamma, and dgamma its gradient.
+        if not old or plain(str(key)).startswith(("d", "grad"))
+    }
+    first = result[0] if isinstance(result, tuple | list) and result else result
+    return (found if first is None else {**found, "dx": first}) if found else result
+
+
+def _laid(made: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries, those of a new dict in it laid beside them: grads[name] = {"gamma": ..., "beta": ...}."""
+    for key, value in made.items():
+        yield from value.items() if isinstance(value, dict) and not old.get(key) else [(key, value)]
+
+
+def flat(result: Any, names: Callable[[int], list[str]]) -> Items:
+    """The results one by one; dicts of gradients and nested lists are laid flat."""
+    if isinstance(result, dict):
+        return [(str(key), value) for key, value in result.items()]
+    if not isinstance(result, tuple | list) or listed(result) is not None:
+        return list(zip(names(1), [result], strict=False))
+    if any(isinstance(one, dict) for one in result):
+        pairs = zip(names(len(result)), result, strict=True)
+        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
+    laid = list[Any]()
+    for one in result:
+        laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]
+    return list(zip(names(len(laid)), laid, strict=True))

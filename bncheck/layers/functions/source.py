@@ -62,7 +62,8 @@ class Source:
             key = _key_of(inner)
             if key is None or not (_written(key) or isinstance(key, ast.Name)) or isinstance(key, ast.Constant):
                 continue
-            joined = {id(side) for part in ast.walk(key) if isinstance(part, ast.BinOp) for side in (part.left, part.right)}
+            sums = [part for part in ast.walk(key) if isinstance(part, ast.BinOp)]
+            joined = {id(side) for part in sums for side in (part.left, part.right)}
             for part in ast.walk(key):
                 if isinstance(part, ast.Name) and part.id in own:
                     found.setdefault(part.id, "label" if id(part) in joined and _is_sum(key) else "index")

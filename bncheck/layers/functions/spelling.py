@@ -27,8 +27,8 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         raise Unspelled("functions keep nothing from one pass to the next")
     if hasattr(layer.pair.forward, "__wrapped__"):
         raise Unspelled("its functions are wrapped in others")
-    if any(slot.dotted for slot in layer.binding.slots):
-        raise Unspelled("it takes an object with attributes")
+    if any(by.plain(slot.name) in by.CONTEXTS.split() for slot in layer.binding.slots):
+        raise Unspelled("it takes a context")
     if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
         raise Unspelled("its backward pass is a function that the forward pass returns")
     if any(slot.answers for slot in layer.binding.slots):
