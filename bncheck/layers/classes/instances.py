@@ -155,10 +155,11 @@ class Slot(NamedTuple):
 
     def write(self, instance: Any, values: Array) -> None:
         shaped = values.reshape(self.pattern) if self.pattern is not None else values.copy()
-        for path in self.paths if self.is_history else ():
-            put(instance, path, [shaped])
-        for path in () if self.is_history else self.paths:
-            put(instance, path, shaped.astype(float).tolist() if isinstance(get(instance, path), list) else shaped)
+        made: Any = [shaped] if self.is_history else shaped
+        if not self.is_history and isinstance(self.read(instance), list):
+            made = shaped.astype(float).tolist()
+        for path in self.paths:
+            put(instance, path, made)
 
     def read(self, instance: Any) -> Any:
         try:
