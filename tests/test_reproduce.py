@@ -319,6 +319,7 @@ class Module:
 
 
 REFUSED = ("optimizer", "laid out", "are wrapped in others", "each of its instances")
+REFUSED += ("take no arrays", "means over all batches", "takes a context", "the forward pass returns", "makes the keys")
 
 
 def passed(layer: Any, mode: Mode) -> tuple[Call, np.ndarray | None, dict[str, np.ndarray]]:

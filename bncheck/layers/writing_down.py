@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ def literal(value: Any) -> str:
         return str(value)
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, Enum):
+        return f"module.{type(value).__name__}.{value.name}"
     if isinstance(value, bool | int | None):
         return repr(value)
     if isinstance(value, float | np.floating):
