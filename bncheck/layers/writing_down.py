@@ -21,12 +21,10 @@ class Text(str):
 
 def literal(value: Any) -> str:
     """Raises Unspelled for what has no literal."""
-    if isinstance(value, Text):
-        return str(value)
+    if isinstance(value, Text | Enum):
+        return str(value) if isinstance(value, Text) else f"module.{type(value).__name__}.{value.name}"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, Enum):
-        return f"module.{type(value).__name__}.{value.name}"
     if isinstance(value, bool | int | None):
         return repr(value)
     if isinstance(value, float | np.floating):
