@@ -124,7 +124,7 @@ class Directions:
 
     def rounding(self, table: Array) -> Array:
         """(D,), what summing the projections in float64 may be off by."""
-        terms, sizes = len(table), np.abs(table).sum(axis=0, dtype=np.float64)
+        terms, sizes = len(table), np.abs(table, dtype=np.float64).sum(axis=0, where=np.isfinite(table))
         return np.asarray(np.finfo(np.float64).eps * min(terms, 4 * math.sqrt(terms)) * sizes)
 
 
@@ -185,7 +185,7 @@ def slopes(line: Line, directions: Iterable[Array], scale: Array, expected: Arra
     value, plain = (np.tensordot(changes, weights, axes=(1, 0)) / h for weights in (_RICHARDSON, _CENTRAL))
     seen = np.abs(value - plain).max(axis=0) + rounding / h
     # Where f has not moved, it is constant or the step is lost in its rounding: nothing can be said of it.
-    seen[np.min([e.swing for e in every], axis=0) == 0] = np.inf
+    seen[np.max([e.swing for e in every], axis=0) == 0] = np.inf
     error = _SAFETY * seen + 2 * np.finfo(scale.dtype).eps * np.abs(value).max(axis=0)
     return Slopes(value, error, noise, h)
 

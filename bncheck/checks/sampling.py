@@ -31,8 +31,15 @@ def diagnose_sample(asked: Question, results: tuple[GradientResult, ...], suspec
         failed.pop(finding.quantity, None)
         yield finding
     for name, result in failed.items():
-        code = "BN109" if name == "dx" and result.wrong else "BN110" if name == "dx" else "BN205"
-        yield CATALOGUE[code].found(name, result.reason)
+        yield CATALOGUE[_code(result)].found(name, result.reason)
+
+
+def _code(result: GradientResult) -> str:
+    if not np.isfinite(result.worst.analytic):
+        return "BN003"
+    if result.name == "dx":
+        return "BN109" if result.wrong else "BN110"
+    return "BN205"
 
 
 def _of_sample(asked: Question, failed: dict[str, GradientResult], suspects: list[int]) -> list[Finding]:
