@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -79,6 +80,13 @@ def measure(
     return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
 
 
+def working_dtype(call: Call, cost: float) -> np.dtype[Any]:
+    """What to evaluate differences in: float64, or more where that is worth so many evaluated entries."""
+    scale = bending_scale(call).astype(np.float64)
+    noise = np.finfo(np.float64).eps * np.max(np.abs(call.x).max(axis=0) / scale)
+    return np.dtype(np.longdouble if noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT else np.float64)
+
+
 def _shaped(made: Gradients, call: Call) -> Gradients:
     """The gradients, with not-a-number throughout for one that has not the shape of what it is the gradient of."""
     expected = Gradients(call.x, call.gamma, call.beta)
@@ -106,12 +114,8 @@ class Numeric:
         # In test mode the statistics are constants and out is linear in x.
         self.linear = self.call.settings.mode is Mode.TEST
         self.expected = evaluations(self.batch.n, self.stencil, self.linear) + evaluations(2, self.stencil, True) + 1
-        scale = bending_scale(self.call).astype(np.float64)
-        noise = np.finfo(np.float64).eps * np.max(np.abs(self.call.x).max(axis=0) / scale)
-        cost = self.expected * self.batch.x.size
         wider = np.dtype(self.layer.traits.widest) == np.longdouble
-        extended = wider and noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
-        self.dtype = np.dtype(np.longdouble if extended else np.float64)
+        self.dtype = working_dtype(self.call, self.expected * self.batch.x.size if wider else math.inf)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.batch.dout.astype(self.dtype)
 
