@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stream",),
     ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph"),
+    ("batch", "explanation", "graph", "tracing"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "rounding"),
     ("passes",),
@@ -34,7 +34,7 @@ ALONE = {
     "batchnorm": {"arrays"},
     "differences": {"arrays", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
+    "render": {"arrays", "explanation", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}

@@ -180,17 +180,15 @@ def _forward_place(walked: Walk, matches: tuple[Match, ...], out: Array) -> Plac
     names = {node.symbol: node.name for node in graph.nodes}
     agreed = {m.symbol for m in matches if m.agrees} | set(INPUTS)
     known = set[str]().union(*(_above(graph, symbol) for symbol in agreed))
-    first = next((m for m in matches if not m.agrees), None)
-    suspects = [symbol for symbol in _above(graph, first.symbol if first else "out") if symbol not in known]
-    among = [names[symbol] for symbol in suspects]
+    first = next((m for m in matches if not m.agrees and m.symbol not in known), None)
+    among = [names[symbol] for symbol in _above(graph, first.symbol if first else "out") if symbol not in known]
     told = _node_of(reading, walked.call.settings.mode is Mode.TEST) if reading else ""
     node = among[0] if len(among) == 1 else told if told in among else ""
+    where = node or (" or ".join(among) if len(among) < 4 else f"{among[0]}, {among[-1]} or between them")
     said = (
-        f"{names[first.symbol]} is the first value to differ, kept as {first.held}: {first.said}"
-        if first
-        else "out differs"
+        f"{first.symbol} is the first value to differ, kept as {first.held}: {first.said}" if first else "out differs"
     )
-    said += "; what goes into it agrees" if len(among) == 1 else f"; it begins at {node or ' or '.join(among)}"
+    said += f"; what goes into {where} agrees" if len(among) == 1 else f"; it begins at {where}"
     return Place(node, f"{said}; the forward pass computes: {reading.said}" if reading else said)
 
 

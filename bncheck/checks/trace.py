@@ -12,6 +12,7 @@ from bncheck.checks.kept import held_against, settled
 from bncheck.checks.nodes import Checker, Progress, Walk, norm, walk
 from bncheck.graph import INPUTS, PATHS, Graph
 from bncheck.layers.protocol import Call, Layer
+from bncheck.layers.reference import Reference
 from bncheck.passes import describe, require_finite
 from bncheck.settings import LayerSettings
 from bncheck.tracing import Back, LayerTrace, Path, Step, TraceReport
@@ -52,7 +53,7 @@ def trace(
     return TraceReport(
         verdict=_verdict(steps, paths, beside),
         mode=settings.mode.value,
-        implementation="the graph" if layer is None else layer.name,
+        implementation=(layer or Reference()).name,
         batch=describe(batch),
         settings={"eps": settings.eps, "precision": str(walked.start["x"].dtype)},
         steps=steps,
