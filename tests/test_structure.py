@@ -191,6 +191,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
         ("generate", {"rich"}),
+        ("trace --n 4 --d 2", {"rich"}),
     ],
 )
 def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> None:

@@ -30,13 +30,13 @@ from bncheck.settings import LayerSettings
 from bncheck.tracing import LayerTrace, Match
 from bncheck.vocabulary import Mode
 
-_NEAR = 0.3  # of its size: so far from a value of the graph a number may be and still be meant for it
+_NEAR = 0.5  # of its size: so far from a value of the graph a number may be and still be meant for it
 _SPELLED = {
     "mean": "mean mu m avg average samplemean batchmean mubatch minibatchmean mub",
     "centred": "centred centered xc xmu xcentered xcentred xminusmean diff xm zeromean xhatnum num numerator",
     "square": "square sq squared xsq xmu2 xc2 xmusq",
     "var": "var variance v sigma2 samplevar batchvar sigmasq xvar varbatch samplevariance",
-    "var_eps": "vareps vare veps varpluseps",
+    "var_eps": "vareps vare veps ve varpluseps",
     "std": "std sqrtvar sigma stddev sqrt root sd den denominator stdeps",
     "inv": "inv ivar invvar invstd istd rstd stdinv invsqrt invsigma rsqrt",
     "xhat": "xhat xnorm xn z xnormalized normalized norm normed xnormed hat",
@@ -84,7 +84,7 @@ def held_against(layer: Layer, walked: Walk) -> LayerTrace:
     made = layer.forward(walked.call)
     kept: dict[str, Array] | None = made.kept() if hasattr(made, "kept") else None
     out = np.array(made.out)
-    truths, errors = _truths(walked), value_allowance(walked.call, out.dtype)
+    truths, errors = _truths(walked), value_allowance(walked.call, walked.batch.x.dtype)
     off = out.shape != truths["out"].shape or not _within(out, truths["out"], errors["out"])
     held = [_Held(name, tuple(_views(array, walked.batch.n, walked.batch.d))) for name, array in (kept or {}).items()]
     held = [one for one in held if one.views]  # what is neither (N, D) nor (D,) is eps, or a count
@@ -205,7 +205,7 @@ def _reading(call: Call, out: Array) -> Reading | None:
         return None
     test = call.settings.mode is Mode.TEST
     wide = call.astype(np.float64)
-    return read([(wide, out.astype(np.float64), forward_allowance(wide, out.dtype))], test)
+    return read([(wide, out.astype(np.float64), forward_allowance(wide, call.x.dtype))], test)
 
 
 def _node_of(reading: Reading, test: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bncheck.render import Look, Result
 from bncheck.render.document import number
-from bncheck.render.trace import equation, failed
+from bncheck.render.trace import equation, failed, marked
 from bncheck.tracing import Step, TraceReport
 
 
@@ -13,7 +13,9 @@ def render(result: Result, look: Look) -> str:
     symbols = {step.name: step.symbol for step in result.steps if step.reads}
     shown, wrong = {step.symbol for step in result.steps}, failed(result)
     lines = ['    node [shape=box fontname="sans-serif"]', '    edge [fontname="sans-serif" fontsize=10]']
-    lines += [f"    {step.symbol} [{_attributes(step, step.symbol in wrong)}]" for step in result.steps]
+    lines += [
+        f"    {step.symbol} [{_attributes(step, marked(result, step), step.symbol in wrong)}]" for step in result.steps
+    ]
     lines += [f"    {read} -> {step.symbol}" for step in result.steps for read in step.reads if read in shown]
     lines += [
         f"    {symbols[back.node]} -> {back.to} "
@@ -23,8 +25,8 @@ def render(result: Result, look: Look) -> str:
     return "\n".join(["digraph batchnorm {", *lines, "}"]) + "\n"
 
 
-def _attributes(step: Step, wrong: bool) -> str:
-    lines = [step.name + (" (kept)" if step.kept else ""), equation(step), f"{step.shape}, norm {number(step.norm)}"]
+def _attributes(step: Step, name: str, wrong: bool) -> str:
+    lines = [name, equation(step), f"{step.shape}, norm {number(step.norm)}"]
     if step.gradient:
         lines.append(f"{step.gradient.name}: norm {number(step.gradient.norm)}, {step.gradient.verdict.value}")
     style = [*(["rounded"] if not step.reads else []), *(["bold"] if step.kept else [])]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bncheck.render import Look, Result
 from bncheck.render.document import number
-from bncheck.render.trace import equation, failed
+from bncheck.render.trace import equation, failed, marked
 from bncheck.tracing import Step, TraceReport
 
 
 def render(result: Result, look: Look) -> str:
     assert isinstance(result, TraceReport)
     symbols = {step.name: step.symbol for step in result.steps if step.reads}
-    lines = ["flowchart TB", *(f"    {step.symbol}{_box(step)}" for step in result.steps)]
+    lines = ["flowchart TB", *(f"    {step.symbol}{_box(step, marked(result, step))}" for step in result.steps)]
     shown = {step.symbol for step in result.steps}
     lines += [f"    {read} --> {step.symbol}" for step in result.steps for read in step.reads if read in shown]
     lines += [
@@ -25,13 +25,12 @@ def render(result: Result, look: Look) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _box(step: Step) -> str:
+def _box(step: Step, name: str) -> str:
     """Round for what is given, square for what is computed."""
-    first = f"<b>{step.name}</b>" + (" (kept)" if step.kept else "")
     rest = [equation(step), f"{step.shape}, norm {number(step.norm)}"]
     if step.gradient:
         rest.append(f"{step.gradient.name}: norm {number(step.gradient.norm)}, {step.gradient.verdict.value}")
-    text = "<br/>".join([first, *map(_text, rest)])
+    text = "<br/>".join([f"<b>{name}</b>", *map(_text, rest)])
     return f'["{text}"]' if step.reads else f'(["{text}"])'
 
 

@@ -11,12 +11,13 @@ from xml.sax.saxutils import escape
 
 from bncheck.render import Look, Result
 from bncheck.render.document import heading, number
-from bncheck.render.trace import equation, failed
+from bncheck.render.trace import equation, failed, marked
 from bncheck.tracing import Back, Step, TraceReport
+from bncheck.vocabulary import Verdict
 
 _LEFT = ("x", "centred", "xhat", "scaled", "out")
 _WIDTH, _HEIGHT, _ROW = 270, 84, 112  # of a box, and from one to the next
-_GAP, _MARGIN, _TOP = 150, 24, 70
+_GAP, _MARGIN, _TOP = 150, 24, 88
 _INSET = 40  # from the edge of a box to the arrows above and below it
 # Plain properties, not variables: viewers other than browsers know no better, and stay light.
 _STYLE = """
@@ -73,10 +74,13 @@ def render(result: Result, look: Look) -> str:
     boxes = _placed(result)
     width = 2 * (_MARGIN + _WIDTH) + _GAP
     height = max(box.bottom for box in boxes.values()) + _MARGIN
+    name, about = heading(result).split(", ", 1)
     shapes = [line for back in result.backward for line in _arrows(back, boxes, _symbols(result)[back.node])]
     shapes += [line for pair in _constants(result) for line in _between(boxes[pair[0]], boxes[pair[1]], "", "")]
     wrong = failed(result)
-    shapes += [line for box in boxes.values() for line in _drawn(box, box.step.symbol in wrong)]
+    shapes += [
+        line for box in boxes.values() for line in _drawn(box, marked(result, box.step), box.step.symbol in wrong)
+    ]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" role="img">',
@@ -85,8 +89,9 @@ def render(result: Result, look: Look) -> str:
             f"@media (prefers-color-scheme: dark) {{{_COLOURS % _DARK}}}</style>",
             f"<defs>{_ARROW.format('forward')}{_ARROW.format('back')}</defs>",
             f'<rect class="paper" width="{width}" height="{height:g}"/>',
-            _text(_MARGIN, 28, heading(result), "title"),
-            _text(_MARGIN, 48, "solid: forward; dashed: the gradient going back, with its norm", "soft"),
+            _text(_MARGIN, 28, _short(name, 80), "title"),
+            _text(_MARGIN, 48, _short(about, 95)),
+            _text(_MARGIN, 68, "solid: forward; dashed: the gradient going back, with its norm", "soft"),
             *shapes,
             "</svg>\n",
         ]
@@ -135,8 +140,10 @@ def _between(source: _Box, target: _Box, norm: str, rule: str) -> list[str]:
     lines = [_path(f"M{source.inner:g} {start:g} L{target.inner:g} {end:g}", "forward")]
     if norm:
         lines.append(_path(f"M{target.inner:g} {end + 14:g} L{source.inner:g} {start + 14:g}", "back"))
-        middle = (source.inner + target.inner) / 2
-        lines.append(_text(middle, (start + end) / 2 + 34, norm + word, "gradient middle"))
+        # Under the slope, at the side from which it falls away; under the middle of a level one.
+        x = (source.inner + target.inner) / 2 if start == end else source.inner + (6 if source.left else -6)
+        anchor = "middle" if start == end else "start" if source.left else "end"
+        lines.append(_text(x, end + (32 if start == end else 16), norm + word, "gradient", anchor))
     return lines
 
 
@@ -150,12 +157,11 @@ def _path(line: str, kind: str) -> str:
     return f'<path class="{kind}" d="{line}" marker-end="url(#{kind})"/>'
 
 
-def _drawn(box: _Box, wrong: bool) -> list[str]:
+def _drawn(box: _Box, name: str, wrong: bool) -> list[str]:
     step = box.step
     kind = " ".join((["kept"] if step.kept else []) + (["wrong"] if wrong else []))
     corner = "" if step.reads else ' rx="14"'
     x, y = box.x + 12, box.y
-    name = step.name + (", kept for the backward" if step.kept else "")
     lines = [
         f'<rect class="{kind}" x="{box.x:g}" y="{y:g}" width="{_WIDTH}" height="{_HEIGHT}"{corner}/>',
         _text(x, y + 20, name, "name"),
@@ -164,10 +170,14 @@ def _drawn(box: _Box, wrong: bool) -> list[str]:
     ]
     if step.gradient:
         said = f"{step.gradient.name}: norm {number(step.gradient.norm)}, {step.gradient.verdict.value}"
-        lines.append(_text(x, y + 73, said, "bad" if wrong else "gradient"))
+        lines.append(_text(x, y + 73, said, "bad" if step.gradient.verdict is Verdict.FAIL else "gradient"))
     return lines
 
 
-def _text(x: float, y: float, text: str, kind: str = "") -> str:
-    anchor = ' text-anchor="middle"' if "middle" in kind else ""
-    return f'<text x="{x:g}" y="{y:g}" class="{kind.removesuffix(" middle")}"{anchor}>{escape(text)}</text>'
+def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _short(text: str, characters: int) -> str:
+    """The whole of it is in the picture's title."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"

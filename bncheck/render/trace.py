@@ -27,6 +27,12 @@ def equation(step: Step) -> str:
     return f"{step.symbol} = {step.formula}" if step.reads else f"{step.symbol} ({step.formula})"
 
 
+def marked(report: TraceReport, step: Step) -> str:
+    """The name of a node, with what there is to be said of it."""
+    first = bool(report.layer and step.reads and step.name == report.layer.first)
+    return step.name + (" (kept)" if step.kept else "") + (" (differs first)" if first else "")
+
+
 def gradients(report: TraceReport) -> list[Checked]:
     """In the order in which they come about."""
     return [step.gradient for step in reversed(report.steps) if step.gradient]
@@ -119,14 +125,14 @@ def _reasons(report: TraceReport) -> Iterator[str]:
 
 
 def _layer(report: TraceReport, layer: LayerTrace) -> Iterator[Block]:
-    names = {step.symbol: step.name for step in report.steps}
+    names = {step.symbol: step.name if step.reads else "input" for step in report.steps}
     if layer.matches:
         rows = tuple((names[m.symbol], m.symbol, m.held, "agrees" if m.agrees else "differs") for m in layer.matches)
         yield Table(("node", "value", "kept by the layer as", "beside the graph"), rows, words=(0, 1, 2, 3))
     if not layer.readable:
         yield f"{report.implementation} keeps no arrays that can be read, so only its results are compared."
     elif layer.absent:
-        yield f"Of {listed(list(layer.absent))} it keeps nothing that would be recognised by its value."
+        yield f"Of {listed(list(layer.absent))} the layer keeps nothing that is recognised by its value."
     if layer.unread:
         yield f"{listed(list(layer.unread))} {_are(list(layer.unread))} no value of the graph."
     yield from (f"{said}." for said in layer.said)
