@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from bncheck import __version__, memory
@@ -45,16 +46,20 @@ def trace(
     call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
     require_finite(call)
     walked = walk(batch, call, graph)
-    checker = Checker(walked, progress)
-    steps = _steps(walked, checker)
-    paths = _paths(walked, checker)
-    failed = {s.symbol for s in steps if s.gradient and s.gradient.verdict is Verdict.FAIL}
     beside = held_against(layer, walked) if layer is not None else None
+    report = _report(walked, Checker(walked, progress), (layer or Reference()).name, beside)
+    return replace(report, values=_arrays(walked) if values else {}, seconds=time.perf_counter() - started)
+
+
+def _report(walked: Walk, checker: Checker, name: str, beside: LayerTrace | None) -> TraceReport:
+    steps, paths = _steps(walked, checker), _paths(walked, checker)
+    failed = {s.symbol for s in steps if s.gradient and s.gradient.verdict is Verdict.FAIL}
+    settings = walked.call.settings
     return TraceReport(
         verdict=_verdict(steps, paths, beside),
         mode=settings.mode.value,
-        implementation=(layer or Reference()).name,
-        batch=describe(batch),
+        implementation=name,
+        batch=describe(walked.batch),
         settings={"eps": settings.eps, "precision": str(walked.start["x"].dtype)},
         steps=steps,
         backward=_backward(walked),
@@ -62,9 +67,8 @@ def trace(
         layer=beside,
         culprit=checker.culprit(failed),
         forward_passes=round(checker.passes, 2),
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
         version=__version__,
-        values=_arrays(walked) if values else {},
     )
 
 
