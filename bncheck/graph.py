@@ -107,6 +107,20 @@ class Graph(NamedTuple):
             found += [node.symbol] if set(node.reads) & set(found) else []
         return tuple(found)
 
+    def after(self, symbol: str) -> Graph:
+        """The rest of the graph: the nodes that follow from one value."""
+        found, nodes = {symbol}, list[Node]()
+        for node in self.nodes:
+            if found & set(node.reads):
+                found.add(node.symbol)
+                nodes.append(node)
+        return Graph(tuple(nodes))
+
+    def read(self) -> tuple[str, ...]:
+        """What its nodes read and none of them computes."""
+        computed = {node.symbol for node in self.nodes}
+        return tuple(dict.fromkeys(name for node in self.nodes for name in node.reads if name not in computed))
+
     def kept(self) -> tuple[str, ...]:
         """The cache: what the backward needs of the forward."""
         needed = {name for node in self.nodes for edge in self.live(node) for name in edge.needs}

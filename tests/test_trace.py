@@ -362,7 +362,7 @@ def report_for_show(layer: str = "", **options: Any) -> TraceReport:
     found = trace(generate(4, 2, 0), own, **options)
     steps = tuple(step._replace(gradient=step.gradient and quiet(step.gradient)) for step in found.steps)
     paths = tuple(path._replace(gradient=quiet(path.gradient)) for path in found.paths)
-    return replace(found, steps=steps, paths=paths, seconds=0.0)
+    return replace(found, steps=steps, paths=paths, forward_passes=100.0, seconds=0.0)
 
 
 def quiet(checked: Checked) -> Checked:

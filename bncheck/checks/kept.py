@@ -229,7 +229,7 @@ def _backward(layer: Layer, made: Pass, walked: Walk) -> tuple[tuple[str, ...], 
             gradients = made.backward(walked.batch.dout)
     except LayerRaised as raised:
         return (), [Place("", f"out agrees with the graph, and the backward pass was not made: {raised}")]
-    flow = walked.graph.backward(walked.wide, walked.batch.dout.astype(walked.start["x"].dtype))
+    flow = walked.graph.backward(walked.wide, walked.batch.dout.astype(walked.wide["x"].dtype))
     right = Gradients(*(flow.gradients[name] for name in INPUTS))
     allowed = allowance(walked.call, walked.batch.dout, walked.batch.x.dtype).rounding
     places = dict[str, Place]()

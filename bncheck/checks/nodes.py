@@ -46,8 +46,6 @@ class Walk(NamedTuple):
     call: Call
     values: dict[str, Any]
     flow: Flow
-    start: dict[str, Any]
-    """The inputs and constants in the wider dtype."""
     wide: dict[str, Any]
     """Every value in the wider dtype."""
     allowed: Flow
@@ -65,9 +63,8 @@ def walk(batch: Batch, call: Call, graph: Graph | None = None) -> Walk:
     _require_finite(values, "", dtype)
     _require_finite(flow.gradients, "d", dtype)
     wider = working_dtype(call, _cost(graph, batch.n, test) * batch.x.size)
-    start = _start(call.astype(wider))
-    wide = graph.forward(start)
-    return Walk(graph, batch, call, values, flow, start, wide, _allowed(graph, call, batch.dout, wide, dtype))
+    wide = graph.forward(_start(call.astype(wider)))
+    return Walk(graph, batch, call, values, flow, wide, _allowed(graph, call, batch.dout, wide, dtype))
 
 
 def _start(call: Call) -> dict[str, Any]:
@@ -115,32 +112,46 @@ class Checker:
     def __init__(self, walked: Walk, progress: Progress | None = None) -> None:
         self.walked, self.progress = walked, progress
         self.test = walked.call.settings.mode is Mode.TEST
-        self.dout = walked.batch.dout.astype(walked.start["x"].dtype)
+        self.dout = walked.batch.dout.astype(walked.wide["x"].dtype)
         self.passes = 0.0
         self.expected = _cost(walked.graph, walked.batch.n, self.test)
 
     def value(self, symbol: str) -> Checked:
         """The gradient of one value, all other values but those that follow from it being held."""
-        graph, start = self.walked.graph, self.walked.start
+        rest = self._rest(symbol)
 
         def run(argument: Array, columns: Array) -> Array:
-            moved = {symbol: argument if self._is_table(symbol) else argument[0]}
-            return np.array(graph.forward(_taken(start, columns) | moved)["out"])
+            return rest(self._shaped(symbol, argument), columns)
 
         gradients, allowed = self.walked.flow.gradients, self.walked.allowed.gradients
         return self._check(f"d{symbol}", symbol, run, gradients[symbol], allowed[symbol])
 
     def edge(self, node: Node, edge: Edge) -> Checked:
         """What one node hands back: the value moves as this node sees it, and stays for all others."""
-        graph, start = self.walked.graph, self.walked.start
+        rest, read = self._rest(node.symbol), self._held(node.reads)
 
         def run(argument: Array, columns: Array) -> Array:
-            here = _taken(start, columns)
-            seen = graph.forward(here) | {edge.to: argument if self._is_table(edge.to) else argument[0]}
-            return np.array(graph.forward(here | {node.symbol: node.value(*(seen[n] for n in node.reads))})["out"])
+            seen = _taken(read, columns) | {edge.to: self._shaped(edge.to, argument)}
+            return rest(node.value(*(seen[name] for name in node.reads)), columns)
 
         made, allowed = (handed(flow, node.name, edge.to) for flow in (self.walked.flow, self.walked.allowed))
         return self._check(f"d{edge.to} from {node.name}", edge.to, run, made, allowed)
+
+    def _rest(self, symbol: str) -> Function:
+        """out, of one value and of what else the nodes after it read."""
+        after = self.walked.graph.after(symbol)
+        held = self._held(after.read())
+
+        def rest(value: Array, columns: Array) -> Array:
+            return np.array(after.forward(_taken(held, columns) | {symbol: value})["out"])
+
+        return rest
+
+    def _held(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: self.walked.wide[name] for name in names}
+
+    def _shaped(self, symbol: str, argument: Array) -> Array:
+        return argument if np.ndim(self.walked.wide[symbol]) == 2 else argument[0]
 
     def culprit(self, failed: set[str]) -> str:
         """The node that hands back something wrong though what reached it is right."""
@@ -166,9 +177,6 @@ class Checker:
         result = judge(quantity, None, walked.batch.place)
         return Checked(name, norm(analytic), *result[2:7], result.reason)
 
-    def _is_table(self, symbol: str) -> bool:
-        return bool(np.ndim(self.walked.wide[symbol]) == 2)
-
     def _tick(self, done: float) -> None:
         self.passes += done
         if self.progress is not None:
@@ -185,6 +193,6 @@ def handed(flow: Flow, node: str, to: str) -> Array:
     return next(each.gradient for each in flow.handed if (each.node.name, each.edge.to) == (node, to))
 
 
-def _taken(start: dict[str, Any], columns: Array) -> dict[str, Any]:
+def _taken(values: dict[str, Any], columns: Array) -> dict[str, Any]:
     """The same of some columns."""
-    return {name: value.take(columns, axis=-1) if np.ndim(value) else value for name, value in start.items()}
+    return {name: value.take(columns, axis=-1) if np.ndim(value) else value for name, value in values.items()}

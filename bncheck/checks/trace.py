@@ -60,7 +60,7 @@ def _report(walked: Walk, checker: Checker, name: str, beside: LayerTrace | None
         mode=settings.mode.value,
         implementation=name,
         batch=describe(walked.batch),
-        settings={"eps": settings.eps, "precision": str(walked.start["x"].dtype)},
+        settings={"eps": settings.eps, "precision": str(walked.wide["x"].dtype)},
         steps=steps,
         backward=_backward(walked),
         paths=paths,
