@@ -28,7 +28,7 @@ from bncheck.report import Worst
 from bncheck.settings import LayerSettings
 from bncheck.tracing import Checked, LayerTrace, TraceReport
 from bncheck.vocabulary import Mode, Verdict
-from tests import golden
+from tests.golden import golden
 from tests.wrong import DX, PARAMETERS, WrongLayer
 
 LAYERS = Path(__file__).parent / "layers"
@@ -386,15 +386,15 @@ def show(report: TraceReport, name: str, look: Look | None = None) -> str:
 def test_every_format_stays_as_it_is(name: str) -> None:
     suffix = {"table": "txt", "markdown": "md", "mermaid": "mmd"}.get(name, name)
     stays = rounded if name == "json" else str
-    golden.same(f"trace/reference.{suffix}", stays(show(report_for_show(values=name == "table"), name)))
-    golden.same(f"trace/wrong_layer.{suffix}", stays(show(report_for_show("course_18.py"), name)))
+    golden(f"trace_reference.{suffix}", stays(show(report_for_show(values=name == "table"), name)))
+    golden(f"trace_wrong_layer.{suffix}", stays(show(report_for_show("course_18.py"), name)))
 
 
 def test_on_a_terminal_of_80_and_of_200() -> None:
     for width in (80, 200):
         text = re.sub(r"\x1b\[[\d;]*m", "", show(report_for_show("course_18.py"), "table", Look(True, width)))
         assert max(map(len, text.splitlines())) <= width
-        golden.same(f"trace/terminal_{width}.txt", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
+        golden(f"trace_terminal_{width}.txt", "\n".join(map(str.rstrip, text.splitlines())) + "\n")
 
 
 def test_the_json_holds_what_the_report_does() -> None:

@@ -148,9 +148,9 @@ def _summary(report: Report) -> str:
 def _of_sections(report: Report) -> str:
     names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
     return {
-        Verdict.PASS: f"nothing wrong in {listed(names[Verdict.PASS])}",
+        Verdict.PASS: f"nothing wrong in {conjunction(names[Verdict.PASS])}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"something is wrong in {listed(names[Verdict.FAIL])}",
+        Verdict.FAIL: f"something is wrong in {conjunction(names[Verdict.FAIL])}",
     }[report.verdict]
 
 
@@ -161,18 +161,18 @@ def _of_gradients(report: Report) -> str:
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     return {
-        Verdict.PASS: f"every entry of {listed(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"every entry of {conjunction(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"{listed(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{conjunction(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
 
 
 def _blind(report: Report, names: list[str]) -> str:
     seen = "not everything" if report.settings.get("strict") else "nothing"
-    return f"nothing wrong was seen, and in {listed(names)} {seen} could have been"
+    return f"nothing wrong was seen, and in {conjunction(names)} {seen} could have been"
 
 
-def listed(names: list[str]) -> str:
+def conjunction(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 

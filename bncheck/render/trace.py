@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bncheck.render.document import Block, Code, Document, Table, heading, listed, number
+from bncheck.render.document import Block, Code, Document, Table, conjunction, heading, number
 from bncheck.tracing import Checked, LayerTrace, Step, TraceReport
 from bncheck.vocabulary import Verdict
 
@@ -54,7 +54,7 @@ def _forward(report: TraceReport) -> Table:
 
 
 def _cache(report: TraceReport) -> str:
-    kept = listed([step.symbol for step in report.steps if step.kept])
+    kept = conjunction([step.symbol for step in report.steps if step.kept])
     short = " (in one formula, dx makes do with gamma, inv and xhat)" if report.mode == "train" else ""
     return f"The cache is what the backward needs of the forward: {kept}{short}."
 
@@ -73,12 +73,12 @@ def _rules(report: TraceReport) -> Iterator[str]:
     spread = [b.node for b in report.backward if b.rule.startswith("sum")]
     if summed:
         yield (
-            f"sum: a broadcast forward is a sum backward. {listed(summed)} {_are(summed)} used in every row going "
+            f"sum: a broadcast forward is a sum backward. {conjunction(summed)} {_are(summed)} used in every row going "
             "forward, so the gradient is the sum over the rows going back."
         )
     if spread:
         yield (
-            f"ones: a sum forward is a broadcast of ones backward. {listed(spread)} {_are(spread)} made of all rows "
+            f"ones: a sum forward is a broadcast of ones backward. {conjunction(spread)} {_are(spread)} made of all rows "
             "going forward, so every row gets the same number going back."
         )
 
@@ -132,9 +132,9 @@ def _layer(report: TraceReport, layer: LayerTrace) -> Iterator[Block]:
     if not layer.readable:
         yield f"{report.implementation} keeps no arrays that can be read, so only its results are compared."
     elif layer.absent:
-        yield f"Of {listed(list(layer.absent))} the layer keeps nothing that is recognised by its value."
+        yield f"Of {conjunction(list(layer.absent))} the layer keeps nothing that is recognised by its value."
     if layer.unread:
-        yield f"{listed(list(layer.unread))} {_are(list(layer.unread))} no value of the graph."
+        yield f"{conjunction(list(layer.unread))} {_are(list(layer.unread))} no value of the graph."
     yield from (f"{said}." for said in layer.said)
 
 
@@ -148,11 +148,11 @@ def _said(report: TraceReport) -> str:
     wrong = [c.name for c in gradients(report) if c.verdict is Verdict.FAIL]
     if wrong:
         at = f": the derivative of {report.culprit} is wrong" if report.culprit else ""
-        return f"{listed(wrong)} {'differs' if len(wrong) == 1 else 'differ'} from the finite differences{at}"
+        return f"{conjunction(wrong)} {'differs' if len(wrong) == 1 else 'differ'} from the finite differences{at}"
     if report.layer and report.layer.wrong:
         differ = "differs" if len(report.layer.wrong) == 1 else "differ"
         at = f", first at {report.layer.first}" if report.layer.first else ""
-        return f"{listed(list(report.layer.wrong))} of {report.implementation} {differ} from the graph{at}"
+        return f"{conjunction(list(report.layer.wrong))} of {report.implementation} {differ} from the graph{at}"
     if report.verdict is Verdict.BLIND:
         return f"all {count} gradients are zero, and would be for any derivative"
     return f"all {count} gradients agree with finite differences within their error bars"
