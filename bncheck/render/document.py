@@ -160,10 +160,11 @@ def _of_gradients(report: Report) -> str:
     names[Verdict.FAIL] = names[Verdict.FAIL] or failed
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
+    wrong = conjunction(names[Verdict.FAIL])
     return {
         Verdict.PASS: f"every entry of {conjunction(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"{conjunction(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{wrong} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
 
 

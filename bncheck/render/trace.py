@@ -78,8 +78,8 @@ def _rules(report: TraceReport) -> Iterator[str]:
         )
     if spread:
         yield (
-            f"ones: a sum forward is a broadcast of ones backward. {conjunction(spread)} {_are(spread)} made of all rows "
-            "going forward, so every row gets the same number going back."
+            f"ones: a sum forward is a broadcast of ones backward. {conjunction(spread)} {_are(spread)} made of all "
+            "rows going forward, so every row gets the same number going back."
         )
 
 
