@@ -22,7 +22,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.checks.judgement import Quantity, judge
-from bncheck.checks.numeric import working_dtype
+from bncheck.checks.numeric import input_noise, working_dtype
 from bncheck.differences import CENTRAL, Function, differentiate, evaluations
 from bncheck.errors import BadInput
 from bncheck.graph import TEST, TRAIN, Edge, Flow, Graph, Handed, Node, given
@@ -62,7 +62,7 @@ def walk(batch: Batch, call: Call, graph: Graph | None = None) -> Walk:
         flow = graph.backward(values, batch.dout.astype(dtype))
     _require_finite(values, "", dtype)
     _require_finite(flow.gradients, "d", dtype)
-    wider = working_dtype(call, _cost(graph, batch.n, test) * batch.x.size)
+    wider = working_dtype(input_noise(call), _cost(graph, batch.n, test) * batch.x.size)
     wide = graph.forward(_start(call.astype(wider)))
     return Walk(graph, batch, call, values, flow, wide, _allowed(graph, call, batch.dout, wide, dtype))
 
