@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from bncheck.batch import Batch, assemble, generate
     from bncheck.checks.api import check
     from bncheck.checks.gradients import check_gradients
+    from bncheck.checks.trace import trace
     from bncheck.errors import BadInput
     from bncheck.report import Report
     from bncheck.settings import CheckSettings, LayerSettings
+    from bncheck.tracing import TraceReport
     from bncheck.vocabulary import Method, Mode, Verdict
 
 _HOMES = {
@@ -23,11 +25,13 @@ _HOMES = {
     "Method": "vocabulary",
     "Mode": "vocabulary",
     "Report": "report",
+    "TraceReport": "tracing",
     "Verdict": "vocabulary",
     "assemble": "batch",
     "check": "checks.api",
     "check_gradients": "checks.gradients",
     "generate": "batch",
+    "trace": "checks.trace",
 }
 __all__ = [
     "BadInput",
@@ -37,11 +41,13 @@ __all__ = [
     "Method",
     "Mode",
     "Report",
+    "TraceReport",
     "Verdict",
     "assemble",
     "check",
     "check_gradients",
     "generate",
+    "trace",
 ]
 
 

@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stream",),
     ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph"),
+    ("batch", "explanation", "graph", "tracing"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
     ("passes",),
@@ -35,7 +35,7 @@ ALONE = {
     "differences": {"arrays", "stream"},
     "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
+    "render": {"arrays", "explanation", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -192,6 +192,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
         ("generate", {"rich"}),
+        ("trace --n 4 --d 2", {"rich"}),
     ],
 )
 def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,6 +95,17 @@ def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Me
     return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 
+def input_noise(call: Call) -> Array:
+    """(M,), what one rounding of x to float64 is, in units of the distance over which the layer bends."""
+    scale = bending_scale(call).astype(np.float64)
+    return np.asarray(np.finfo(np.float64).eps * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
+
+
+def working_dtype(noise: Array, cost: float) -> np.dtype[Any]:
+    """What to evaluate differences in: float64, or more where that is worth so many evaluated entries."""
+    return np.dtype(np.longdouble if noise.max() > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT else np.float64)
+
+
 def shaped(made: Gradients, call: Call) -> Gradients:
     """The gradients, with not-a-number throughout for one that has not the shape of what it is the gradient of."""
     expected = Gradients(call.x, call.gamma, call.beta)
@@ -147,13 +159,9 @@ class Numeric:
         self.stencil: Stencil = STENCILS[self.asked.check.method]
         # In test mode the statistics are constants and out is linear in x.
         self.linear = self.call.settings.mode is Mode.TEST
-        scale = bending_scale(self.call).astype(np.float64)
-        self.noise = np.finfo(np.float64).eps * np.maximum(1, np.abs(self.call.x).max(axis=0) / scale)
-        noise = self.noise.max()
-        cost = self.meter.expected * self.call.x.size
+        self.noise = input_noise(self.call)
         wider = np.dtype(self.layer.traits.widest) == np.longdouble
-        extended = wider and noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
-        self.dtype = np.dtype(np.longdouble if extended else np.float64)
+        self.dtype = working_dtype(self.noise, self.meter.expected * self.call.x.size if wider else math.inf)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
 

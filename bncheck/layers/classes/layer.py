@@ -61,6 +61,12 @@ class ClassPass:
         layout = self.plan.recipe.layout
         return Statistics(statistic(mean, layout, m), statistic(var, layout, m))
 
+    def kept(self) -> dict[str, Array]:
+        from bncheck.layers.intermediates import arrays_in
+
+        returned = self.result[1:] if isinstance(self.result, tuple) else ()
+        return arrays_in(self.instance, "self") | arrays_in(returned, "returned")
+
     def backward(self, dout: Array) -> Gradients:
         found, result = self.run_backward(dout)
         shape, layout = self.call.x.shape, self.plan.back_layout

@@ -108,6 +108,13 @@ class FunctionPass:
             found.append("dout")
         return tuple(found)
 
+    def kept(self) -> dict[str, Array]:
+        from bncheck.layers.intermediates import kept_by_functions
+
+        source, backward = self.layer.source, self.layer.pair.backward_name
+        unpacked = [source.uses(backward, parameter).parts for parameter in source.parameters(backward)]
+        return kept_by_functions(self.items, self.held, max(unpacked, key=len, default=()))
+
     def backward(self, dout: Array) -> Gradients:
         return self.layer.gradients(self, self.returned(dout))
 
