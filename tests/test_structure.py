@@ -19,8 +19,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stream",),
-    ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph"),
+    ("batchnorm", "executors", "journal", "memory", "report", "settings"),
+    ("batch", "explanation", "graph", "grid"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "rounding"),
     ("passes",),
@@ -34,10 +34,12 @@ ALONE = {
     "batchnorm": {"arrays"},
     "differences": {"arrays", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
+    "executors": {"errors"},
+    "journal": {"errors"},
+    "render": {"arrays", "explanation", "grid", "report", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
-FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
+FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
 SPEAKING = {"cli", "render", "__main__"}
 
 
@@ -137,7 +139,8 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.tensors.torch": {"torch"}}.get(module, set())
+    adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")

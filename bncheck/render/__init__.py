@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from bncheck.explanation import Contents, Explanation
+    from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
 
-Result: TypeAlias = "Report | PassReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | StressReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
+MAP_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")

@@ -20,6 +20,8 @@ class Table(NamedTuple):
     """What was left out, if anything."""
     words: tuple[int, ...] = (0,)
     """The columns that hold words and not numbers."""
+    letters: tuple[int, ...] = ()
+    """The columns that hold one letter for each of several outcomes."""
 
 
 class Code(NamedTuple):
@@ -43,9 +45,11 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # Its class is loaded where something is to be explained, and nowhere else.
-    from bncheck.render import catalogue
+    # Their classes are loaded where they are to be shown, and nowhere else.
+    from bncheck.render import catalogue, maps
 
+    if hasattr(result, "cells"):
+        return maps.document(result, verbose)
     return catalogue.document(result)
 
 
@@ -71,7 +75,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [_sentence(finding) for finding in report.findings]
+    blocks += [sentence(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
     blocks.append(_summary(report))
     if verbose:
@@ -122,7 +126,7 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
     )
 
 
-def _sentence(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
         return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
@@ -138,9 +142,9 @@ def _summary(report: Report) -> str:
 def _of_sections(report: Report) -> str:
     names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
     return {
-        Verdict.PASS: f"nothing wrong in {_and(names[Verdict.PASS])}",
+        Verdict.PASS: f"nothing wrong in {listed(names[Verdict.PASS])}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"something is wrong in {_and(names[Verdict.FAIL])}",
+        Verdict.FAIL: f"something is wrong in {listed(names[Verdict.FAIL])}",
     }[report.verdict]
 
 
@@ -151,18 +155,18 @@ def _of_gradients(report: Report) -> str:
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     return {
-        Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"every entry of {listed(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{listed(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
 
 
 def _blind(report: Report, names: list[str]) -> str:
     seen = "not everything" if report.settings.get("strict") else "nothing"
-    return f"nothing wrong was seen, and in {_and(names)} {seen} could have been"
+    return f"nothing wrong was seen, and in {listed(names)} {seen} could have been"
 
 
-def _and(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
