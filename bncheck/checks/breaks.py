@@ -86,9 +86,9 @@ def _box(inside: list[Cell], others: list[Cell]) -> str:
     conditions = list(_hull(inside, [*inside, *others]))
     caught = _caught(conditions, others)
     for condition in list(conditions):
-        rest = [each for each in conditions if each is not condition]
-        if _caught(rest, others) == caught:
-            conditions = rest
+        fewer = [each for each in conditions if each is not condition]
+        if _caught(fewer, others) == caught:
+            conditions = fewer
     if not caught:
         return _words(conditions)
     if sure := _surer(conditions, inside, others):

@@ -103,6 +103,11 @@ def stress(
 
     if dask is not None and jobs > 1:
         raise click.UsageError("--jobs is for this machine and --dask for others: leave one of them out")
+    if dask is not None and layer_name is not None:
+        from bncheck.layers.loading.origin import absolute
+
+        # Its workers may stand in another folder.
+        layer_name = absolute(layer_name)
     grid = Grid(**{name: tuple(v for part in given for v in part) for name, given in axes.items() if given})
     settings = LayerSettings(Mode(mode), eps)
     with ExitStack() as stack:

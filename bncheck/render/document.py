@@ -45,12 +45,11 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # Their classes are loaded where they are to be shown, and nowhere else.
+    # The other classes are loaded where they are to be shown, and nowhere else.
+    from bncheck.grid import StressReport
     from bncheck.render import catalogue, maps
 
-    if hasattr(result, "cells"):
-        return maps.document(result, verbose)
-    return catalogue.document(result)
+    return maps.document(result, verbose) if isinstance(result, StressReport) else catalogue.document(result)
 
 
 def number(value: float, digits: int = 3) -> str:

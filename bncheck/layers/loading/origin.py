@@ -24,6 +24,12 @@ def origin_of(target: str) -> Origin:
     return Origin(file.stem if alone else place.name, str(file), "" if alone else str(place.root))
 
 
+def absolute(target: str) -> str:
+    """The target as it is called from any folder, if a file is meant.  Raises BadInput where there is none."""
+    path, name = split(target)
+    return ":".join(filter(None, (str(existing(path)), name))) if is_file(path) else target
+
+
 def fingerprint(target: str) -> str:
     """Of the code in the file that a target leads to; empty where it is an installed package's.
 
