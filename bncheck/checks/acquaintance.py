@@ -21,6 +21,7 @@ from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode, Severity
 
 _RAISING = {"BN001", "BN008"}
+_UNSTEADY = {"BN005", "BN007"}
 _COLUMNS = 6
 
 
@@ -49,6 +50,12 @@ class Known(NamedTuple):
     entangled: bool = False
     narrow: str | None = None
     """The dtype that it casts to, if it does."""
+
+    @property
+    def other_forward(self) -> tuple[str, ...]:
+        """The codes of why its forward pass is not the definition, so that its gradients cannot be the textbook's."""
+        errors = (f.code for f in self.findings if f.severity is Severity.ERROR)
+        return tuple(code for code in errors if code in _UNSTEADY or code.startswith("BN3"))
 
     def narrower(self, dtype: np.dtype[Any]) -> bool:
         return self.narrow is not None and np.dtype(self.narrow).itemsize < dtype.itemsize

@@ -20,7 +20,6 @@ _FEATURES: dict[str, Callable[[Cell], Any]] = {
     "N": lambda cell: cell.n,
 }
 _UNKNOWN = ("BN109", "BN110", "BN205")  # these no gradient that is blind could have shown
-_GRADIENTS = ("BN1", "BN2")
 
 
 class Condition(NamedTuple):
@@ -62,7 +61,7 @@ def _could_show(result: CellResult, code: str) -> bool:
     """Whether the cell would have shown the mistake, so that its silence speaks."""
     if code in result.unseen or result.state in (State.BEYOND, State.RAISED, State.KILLED):
         return False
-    return result.state is not State.BLIND or code not in _UNKNOWN or not code.startswith(_GRADIENTS)
+    return result.state is not State.BLIND or code not in _UNKNOWN
 
 
 def _where(grid: Grid, inside: list[Cell], others: list[Cell]) -> str:

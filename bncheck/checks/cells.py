@@ -13,6 +13,7 @@ from bncheck.arrays import Array
 from bncheck.batch import Batch, assemble
 from bncheck.batchnorm import Statistics, batch_statistics
 from bncheck.checks.acquaintance import Known, Subject, introduced
+from bncheck.checks.folding import VAGUE
 from bncheck.checks.gradients import check_gradients
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.grid import Cell, CellResult, State
@@ -161,6 +162,8 @@ def lost(batch: Batch, known: Known) -> float:
     It is held against what the forward pass was read as, in extended precision, and against itself in the
     widest precision that it takes where it is like nothing known.
     """
+    if known.reading is None and known.other_forward:
+        return 0.0  # what would be right is not known
     call = call_of(batch, known.settings)
     wide = call.astype(np.longdouble)
     allowed = forward_allowance(call, batch.x.dtype)
@@ -183,17 +186,30 @@ def _codes(batch: Batch, known: Known, report: Report | None, digits: float) -> 
     codes = [code for name, own in known.gradients.items() if name in failed for code in own]
     failed -= known.gradients.keys()
     if digits > 1:
-        return [*codes, _loss(batch, known)]
-    if failed and known.narrower(batch.x.dtype):
-        return [*codes, "BN006"]
-    if failed and report is not None:
-        if known.loss and not failed & _failing(_centred(batch), known):
-            return [*codes, known.loss]
-        codes += [f.code for f in report.findings if f.quantity in failed and f.severity is Severity.ERROR]
+        codes.append(_loss(batch, known))
+    elif failed and report is not None:
+        codes += _own(batch, known, failed, report)
+    if set(codes) <= VAGUE:
+        return codes and [*(known.other_forward or codes)]
+    return [code for code in codes if code not in VAGUE]
+
+
+def _own(batch: Batch, known: Known, failed: set[str], report: Report) -> list[str]:
+    """Of gradients that are wrong here and not where it is easy."""
+    if known.narrower(batch.x.dtype):
+        return ["BN006"]
+    if known.other_forward:
+        return [*known.other_forward]
+    if known.loss and not failed & _wrong(_centred(batch), known):
+        return [known.loss]
+    codes = [f.code for f in report.findings if f.quantity in failed and f.severity is Severity.ERROR]
+    if "BN003" in codes and not failed & _wrong(_widened(batch), known):
+        # The same numbers make no such thing where there is room.
+        return ["BN502"]
     return codes
 
 
-def _failing(batch: Batch, known: Known) -> set[str]:
+def _wrong(batch: Batch, known: Known) -> set[str]:
     report = check_gradients(batch, known.layer, known.settings, _CHECK, entangled=known.entangled)
     return {g.name for g in report.gradients if g.verdict is Verdict.FAIL}
 
@@ -203,6 +219,11 @@ def _centred(batch: Batch) -> Batch:
     x = batch.x.astype(np.longdouble)
     running = batch.running and Statistics(batch.running.mean * 0, batch.running.var)
     return replace(batch, x=(x - x.mean(axis=0)).astype(batch.x.dtype), running=running)
+
+
+def _widened(batch: Batch) -> Batch:
+    arrays = {name: getattr(batch, name).astype(np.float64) for name in ("x", "gamma", "beta", "dout")}
+    return replace(batch, **arrays, running=batch.running and batch.running.astype(np.float64))
 
 
 def _loss(batch: Batch, known: Known) -> str:

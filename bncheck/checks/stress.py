@@ -58,7 +58,9 @@ def stress(
         crew.run(todo, tick)
     cells = tuple(results[cell] for cell in grid.cells())
     asked = {"mode": settings.mode, "eps": settings.eps, "momentum": settings.momentum, "seed": seed}
-    return StressReport(introduction.name, asked, grid, introduction.findings, breaks(grid, cells), cells, __version__)
+    told_already = {finding.code for finding in introduction.findings}
+    broken = tuple(each for each in breaks(grid, cells) if each.where or each.code not in told_already)
+    return StressReport(introduction.name, asked, grid, introduction.findings, broken, cells, __version__)
 
 
 def _killed(cell: Cell, made: Killed) -> CellResult:
