@@ -30,6 +30,8 @@ class Subject(NamedTuple):
 
     layer: Any
     isolate: bool = False
+    run: str = ""
+    """Which run it is for: between two of them a file may have changed, and a worker lives on."""
 
 
 class Known(NamedTuple):

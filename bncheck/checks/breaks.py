@@ -64,36 +64,50 @@ def _could_show(result: CellResult, code: str) -> bool:
     return result.state is not State.BLIND or code not in _UNKNOWN
 
 
+class _Box(NamedTuple):
+    """The part of the grid that holds all cells that show a mistake, and the part of it in which all cells do."""
+
+    words: str
+    sure: str = ""
+    """Empty where there is none, or where the two are one."""
+    exact: bool = True
+
+
 def _where(grid: Grid, inside: list[Cell], others: list[Cell]) -> str:
     """Dtype by dtype, since each has digits of its own; those with the same box are told together."""
-    boxes: dict[str, list[str]] = {}
+    boxes: dict[_Box, list[tuple[str, int, int]]] = {}
     for dtype in grid.dtype:
         cells = [cell for cell in inside if cell.dtype == dtype]
         if cells:
-            boxes.setdefault(_box(cells, [cell for cell in others if cell.dtype == dtype]), []).append(dtype)
+            box, some, of = _box(cells, [cell for cell in others if cell.dtype == dtype])
+            boxes.setdefault(box, []).append((dtype, some, of))
     shown = {cell.dtype for cell in [*inside, *others]}
-    return "; ".join(_said(dtypes, box, set(dtypes) == shown) for box, dtypes in boxes.items())
+    return "; ".join(_said(box, found, shown) for box, found in boxes.items())
 
 
-def _said(dtypes: list[str], box: str, all_of_them: bool) -> str:
-    if all_of_them and box:
-        return box
-    return " ".join(filter(None, (f"in {' and '.join(dtypes)}", box)))
+def _said(box: _Box, found: list[tuple[str, int, int]], shown: set[str]) -> str:
+    dtypes = [dtype for dtype, _, _ in found]
+    some, of = (sum(counts) for counts in list(zip(*found, strict=True))[1:])
+    words = box.words
+    if box.sure:
+        words = f"{box.sure}, and in {some} of the {of} other cells {words}".rstrip()
+    elif not box.exact:
+        words = f"in {some} of the {of} cells {words}".rstrip()
+    everywhere = set(dtypes) == shown and words
+    return words if everywhere else " ".join(filter(None, (f"in {' and '.join(dtypes)}", words)))
 
 
-def _box(inside: list[Cell], others: list[Cell]) -> str:
+def _box(inside: list[Cell], others: list[Cell]) -> tuple[_Box, int, int]:
+    """With the number of cells that show it where not all do, and of all that there are."""
     conditions = list(_hull(inside, [*inside, *others]))
     caught = _caught(conditions, others)
     for condition in list(conditions):
         fewer = [each for each in conditions if each is not condition]
         if _caught(fewer, others) == caught:
             conditions = fewer
-    if not caught:
-        return _words(conditions)
-    if sure := _surer(conditions, inside, others):
-        rest = len(inside) - _caught(sure, inside)
-        return f"{_words(sure)}, and in {rest} of the {rest + caught} other cells {_words(conditions)}".rstrip()
-    return f"in {len(inside)} of the {len(inside) + caught} cells {_words(conditions)}".rstrip()
+    sure = _surer(conditions, inside, others) if caught else None
+    rest = len(inside) - (_caught(sure, inside) if sure else 0)
+    return _Box(_words(conditions), _words(sure or []), not caught), rest, rest + caught
 
 
 def _words(conditions: list[Condition]) -> str:

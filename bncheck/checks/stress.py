@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any
@@ -40,7 +41,7 @@ def stress(
     is no such layer, and LayerRaised where it ends every process that it is tried in.
     """
     grid, settings = grid or Grid(), settings or LayerSettings()
-    request = Request(Subject(layer, isolate), settings, seed)
+    request = Request(Subject(layer, isolate, os.urandom(8).hex()), settings, seed)
     results = {result.cell: result for result in finished}
     told = tell or (lambda _: None)
 
