@@ -42,17 +42,13 @@ class _Listed(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # newe
             return value
         return tuple(self.inner.convert(part.strip(), param, ctx) for part in str(value).split(","))
 
-    def get_metavar(self, *_: Any) -> str:
-        values = getattr(self.inner, "choices", None)
-        return f"[{'|'.join(values)}],..." if values else f"{self.name.split()[0].upper()},..."
-
 
 def _axes(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, (kind, said) in reversed(_AXES.items()):
         default = ",".join(f"{value}" if isinstance(value, str) else f"{value:g}" for value in Grid().axes[name])
-        command = click.option(f"--{name}", type=_Listed(kind), multiple=True, help=f"{said}  [default: {default}]")(
-            command
-        )
+        metavar = f"[{'|'.join(kind.choices)}],..." if isinstance(kind, click.Choice) else "NUMBER,..."
+        options: dict[str, Any] = {"multiple": True, "metavar": metavar, "help": f"{said}  [default: {default}]"}
+        command = click.option(f"--{name}", type=_Listed(kind), **options)(command)
     return command
 
 
