@@ -138,13 +138,14 @@ def test_a_result_survives_json() -> None:
 # ---- right layers ----
 
 
-@pytest.mark.parametrize("name", ["reference", "textbook", *PAIRS])
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [*((name, Mode.TRAIN) for name in ("reference", "textbook", *PAIRS)), *(
+        (name, Mode.TEST) for name in ("reference", "textbook"))],
+)  # fmt: skip
 def test_a_right_layer_is_accused_nowhere(name: str, mode: Mode) -> None:
     layer: Any = {"reference": None, "textbook": RIGHT.pair(), **PAIRS}[name]
     in_half = name in ("reference", "textbook", "float32-accumulating")
-    if mode is Mode.TEST and name in PAIRS:
-        pytest.skip("it has no test mode")
     dtypes = DTYPES if in_half else DTYPES[:2]
     axes: dict[str, Any] = {"scale": (0, 1e-6, 1e3), "offset": (0.0, 1e4), "n": (1, 3, 64), "d": (5,)}
     grid = Grid(dtype=dtypes, **axes, dout=("normal",), gamma=("normal", "zero"))
