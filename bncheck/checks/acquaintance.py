@@ -18,7 +18,7 @@ from bncheck.layers.reference import Reference
 from bncheck.layers.resolve import of, resolve
 from bncheck.report import Finding
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Mode, Severity
+from bncheck.vocabulary import Coverage, Mode, Severity
 
 _RAISING = {"BN001", "BN008"}
 _UNSTEADY = {"BN005", "BN007"}
@@ -119,7 +119,8 @@ def _read(fresh: Known, examined: known_probes.Subject) -> Known:
     if not made.layer.traits.has_backward:
         return made
     batch = known_probes.beside(made.layer, settings, _COLUMNS, fresh.narrow or "float64")
-    report = check_gradients(batch, made.layer, settings, CheckSettings(probes=False), entangled=fresh.entangled)
+    check = CheckSettings(probes=False, coverage=Coverage.FULL)
+    report = check_gradients(batch, made.layer, settings, check, entangled=fresh.entangled)
     wrong: dict[str, tuple[str, ...]] = {}
     for finding in report.findings:
         if finding.severity is Severity.ERROR:

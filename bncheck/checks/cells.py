@@ -24,11 +24,11 @@ from bncheck.report import Report
 from bncheck.rounding import forward_allowance
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.stream import Stream
-from bncheck.vocabulary import Mode, Severity, Verdict
+from bncheck.vocabulary import Coverage, Mode, Severity, Verdict
 
 _SMALL = 1e-4
 _RUNNING_ROWS = 32
-_CHECK = CheckSettings(probes=False)
+_FULL = 1 << 26  # evaluated entries, about a second's worth; not timed, lest two machines choose otherwise
 # What a layer's code sees of the interpreter is put aside for it, which is not for two threads at once.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -140,7 +140,7 @@ def _examined(cell: Cell, batch: Batch, known: Known) -> CellResult:
     if not known.layer.traits.has_backward:
         state, report = State.PASS, None
     else:
-        report = check_gradients(batch, known.layer, known.settings, _CHECK, entangled=known.entangled)
+        report = _gradients(batch, known)
         state = State(report.verdict.value)
     codes = tuple(dict.fromkeys(_codes(batch, known, report, digits)))
     gradients = {g.name: g for g in report.gradients} if report else {}
@@ -209,8 +209,14 @@ def _own(batch: Batch, known: Known, failed: set[str], report: Report) -> list[s
     return codes
 
 
+def _gradients(batch: Batch, known: Known) -> Report:
+    full = known.entangled or 2 * batch.n * batch.x.size <= _FULL
+    check = CheckSettings(probes=False, coverage=Coverage.FULL if full else Coverage.PROJECTED)
+    return check_gradients(batch, known.layer, known.settings, check, entangled=known.entangled)
+
+
 def _wrong(batch: Batch, known: Known) -> set[str]:
-    report = check_gradients(batch, known.layer, known.settings, _CHECK, entangled=known.entangled)
+    report = _gradients(batch, known)
     return {g.name for g in report.gradients if g.verdict is Verdict.FAIL}
 
 
