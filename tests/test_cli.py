@@ -107,7 +107,7 @@ def test_exit_codes_are_the_contract() -> None:
         (["--version"], Exit.PASS),
         *[
             ([command, "--help"], Exit.PASS)
-            for command in ("grad", "check", "forward", "backward", "generate", "explain")
+            for command in ("grad", "check", "forward", "backward", "generate", "stress", "explain")
         ],
     ],
 )

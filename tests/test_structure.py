@@ -19,8 +19,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stream",),
-    ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph", "tracing"),
+    ("batchnorm", "executors", "journal", "memory", "report", "settings"),
+    ("batch", "explanation", "graph", "grid", "tracing"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
     ("passes",),
@@ -35,10 +35,12 @@ ALONE = {
     "differences": {"arrays", "stream"},
     "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "tracing", "vocabulary", "writing"},
+    "executors": {"errors"},
+    "journal": {"errors"},
+    "render": {"arrays", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
-FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
+FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
 SPEAKING = {"cli", "render", "__main__"}
 
 
@@ -138,7 +140,8 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.tensors.torch": {"torch"}}.get(module, set())
+    adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")
@@ -186,6 +189,8 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
+        ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
         ("grad", {"rich", "numpy.ma", "pathlib"}),
         ("grad --format json", {"rich"}),

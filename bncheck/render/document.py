@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from bncheck.render import Result, blindness
 from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
-if TYPE_CHECKING:
-    from bncheck.tracing import TraceReport
-
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
+_ROOMS = {"Contents": "catalogue", "Explanation": "catalogue", "StressReport": "maps", "TraceReport": "trace"}
 
 
 class Table(NamedTuple):
@@ -24,6 +22,8 @@ class Table(NamedTuple):
     """What was left out, if anything."""
     words: tuple[int, ...] = (0,)
     """The columns that hold words and not numbers."""
+    letters: tuple[int, ...] = ()
+    """The columns that hold one letter for each of several outcomes."""
 
 
 class Code(NamedTuple):
@@ -47,16 +47,10 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # Their classes are loaded where there is something to explain or a trace to show, and nowhere else.
-    if "bncheck.tracing" in sys.modules:
-        from bncheck.render import trace
-        from bncheck.tracing import TraceReport
-
-        if isinstance(result, TraceReport):
-            return trace.document(result)
-    from bncheck.render import catalogue
-
-    return catalogue.document(result)  # type: ignore[arg-type]
+    # The others have rooms of their own, loaded where they are to be shown, and nowhere else.
+    room = import_module(f"bncheck.render.{_ROOMS[type(result).__name__]}")
+    made: Document = room.document(result, verbose)
+    return made
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -81,7 +75,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [_sentence(finding) for finding in report.findings]
+    blocks += [sentence(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
     if report.coverage is not None and report.coverage.directions:
         blocks.append(_coverage(report.coverage))
@@ -144,7 +138,7 @@ def _coverage(coverage: Coverage) -> str:
     )
 
 
-def _sentence(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
         return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
