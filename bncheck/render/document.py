@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncheck.render import Result, blindness
 from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
+
+if TYPE_CHECKING:
+    from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12

@@ -12,7 +12,7 @@ from bncheck.vocabulary import Verdict
 _ROWS, _COLUMNS = 12, 6  # of a batch that can be followed by hand, and that a terminal of 80 characters shows
 
 
-def document(report: TraceReport, verbose: bool = False) -> Document:
+def document(report: TraceReport, _verbose: bool = False) -> Document:
     blocks: list[Block] = [_forward(report), _cache(report), _backward(report), *_rules(report)]
     blocks += [_paths(report), _checks(report), *_reasons(report)]
     if report.layer:
