@@ -28,7 +28,12 @@ def check(subject: Subject) -> Outcome:
         made = subject.layer.forward(call)
         out = np.array(made.out)
         gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
-        findings = [*_conventions(subject), *_forward(subject, batch, call, out), *_backward(batch, made, gradients), *_statistics(made)]
+        findings = [
+            *_conventions(subject),
+            *_forward(subject, batch, call, out),
+            *_backward(batch, made, gradients),
+            *_statistics(made),
+        ]
         if gradients is not None and _uses_stepped(call, batch.dout, made, gradients):
             evidence = "the backward pass steps gamma in place, and computes dx with what gamma is then"
             findings.append(CATALOGUE["BN004"].found("dx", evidence))

@@ -26,7 +26,9 @@ def unrecognised(loaded: Loaded, layers: Iterable[Layer]) -> dict[str, str]:
     homes = {place.rpartition(":")[2].partition(".")[0] for layer in layers for place in layer.traits.source}
     used = homes | _named_in(loaded.tree, homes)
     kinds = [thing for thing in loaded.names.values() if isinstance(thing, type)]
-    left = {name: thing for name, thing in loaded.names.items() if name not in used and not name.startswith("_")}
+    rules = {id(getattr(thing, part, None)) for thing in loaded.names.values() for part in ("fwd", "bwd")}
+    others = {name: thing for name, thing in loaded.names.items() if id(thing) not in rules}
+    left = {name: thing for name, thing in others.items() if name not in used and not name.startswith("_")}
     return {name: why(thing) for name, thing in left.items() if _claims(name, thing, kinds)}
 
 
