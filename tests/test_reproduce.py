@@ -318,7 +318,7 @@ class Module:
         vars(self)["space"][name] = value
 
 
-REFUSED = ("optimizer", "laid out", "are wrapped in others", "each of its instances")
+REFUSED = ("optimizer", "laid out", "are wrapped in others", "each of its instances", "are applied to")
 
 
 def passed(layer: Any, mode: Mode) -> tuple[Call, np.ndarray | None, dict[str, np.ndarray]]:

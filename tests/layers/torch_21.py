@@ -20,6 +20,6 @@ class Norm2d(torch.nn.Module):
             centre = x.mean((0, 2, 3), keepdim=True)
             power = (x - centre).square().mean((0, 2, 3), keepdim=True)
             with torch.no_grad():
-                self.centre.lerp_(centre, 0.05)
-                self.power.lerp_(power, 0.05)
-        return (x - centre) / (power + 1e-4).sqrt() * self.factor + self.level
+                self.centre.lerp_(centre, 0.1)
+                self.power.lerp_(power, 0.1)
+        return (x - centre) / (power + 1e-5).sqrt() * self.factor + self.level

@@ -25,6 +25,8 @@ _LENT = (Recorder, Regularizer, Activation, LayerBefore)
 
 
 def spell(layer: ClassLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+    if layer.plan.bare:
+        raise Unspelled(f"gamma and beta are applied to what {layer.plan.name} returns")
     return _Speller(layer, calls, dout).spelled()
 
 

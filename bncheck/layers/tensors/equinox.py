@@ -19,28 +19,17 @@ def unbound(thing: Any) -> Callable[..., Any] | None:
     """The function of what a module has of gamma, beta, statistics, a mode, eps and momentum; None for what is none."""
     library: Any = sys.modules.get("equinox")
     cls: Any = thing if inspect.isclass(thing) else type(thing)
-    if library is None or not issubclass(cls, library.Module) or not callable(getattr(cls, "__call__", None)):
+    if library is None or not issubclass(cls, library.Module) or "__call__" not in dir(cls):
         return None
     given = list(inspect.signature(cls.__call__).parameters.values())[1:]
     told = [p.name for p in given if named(p.name) in ("flag", "inverted")]
     stateful = any(named(p.name) == "state" for p in given)
     if any(p.default is p.empty and named(p.name) not in ("x", "state", "flag", "inverted") for p in given[1:]):
         return None
-    random, tree, known = sys.modules["jax"].random, sys.modules["jax"].tree, dict[int, Any]()
-
-    def made(width: int) -> tuple[Any, Any]:
-        if width not in known:
-            keys = {"key": random.PRNGKey(0), "axis_name": _AXIS}
-            own = arguments(cls, width, 2, keys) if inspect.isclass(thing) else {}
-            module, state = library.nn.make_with_state(lambda: cls(**own) if inspect.isclass(thing) else thing)()
-            known[width] = module, *tree.flatten(state)
-        # Of one state another can be made once only.
-        module, leaves, structure = known[width]
-        return module, tree.unflatten(structure, leaves)
-
+    made = _maker(library, thing, cls)
     try:
         with guarded(cls.__name__), quiet():
-            first, state = made(COLUMNS)
+            first, state = made(COLUMNS, None)
     except LayerRaised:
         return None
     held = {field.name: getattr(first, field.name, None) for field in dataclasses.fields(cls)}
@@ -48,14 +37,14 @@ def unbound(thing: Any) -> Callable[..., Any] | None:
     settings, flags = numbers(held), [] if told else list(modes([n for n, v in held.items() if _tells(v)], True))
 
     def apply(values: dict[str, Any]) -> Any:
-        module, state = made(int(values["x"].shape[-1]))
+        module, state = made(int(values["x"].shape[-1]), values["x"].dtype)
         training = values.get("training", True)
         new = {name: values[own] for own, name in settings.items() if own in values} | modes(flags, training)
         for own, (name, _) in places.items():
             if own in ("gamma", "beta"):
                 new[name] = shaped(values[own], getattr(module, name))
         twin = _twin(module, new)
-        state = _filled(library, twin, state, places, values)
+        state = _filled(twin, state, places, values)
         result = _called(twin, values["x"], state if stateful else None, modes(told, training))
         out, after = result if isinstance(result, tuple) else (result, None)
         if after is None or not {"mean", "var"} <= places.keys():
@@ -64,6 +53,28 @@ def unbound(thing: Any) -> Callable[..., Any] | None:
 
     roles = frozenset({*places, *settings, *(["training"] if told or flags else [])})
     return as_function(apply, Held(roles, held.get(settings.get("momentum", ""))))
+
+
+def _maker(library: Any, thing: Any, cls: Any) -> Callable[[int, Any], tuple[Any, Any]]:
+    """A module for so many columns in the precision in use, and a state of its own: of one, another is made once."""
+    jax, known = sys.modules["jax"], dict[Any, Any]()
+
+    def made(width: int, dtype: Any) -> tuple[Any, Any]:
+        if (key := (width, dtype)) not in known:
+            keys = {"key": jax.random.PRNGKey(0), "axis_name": _AXIS}
+            own = arguments(cls, width, 2, keys) if inspect.isclass(thing) else {}
+            module, state = library.nn.make_with_state(lambda: cls(**own) if inspect.isclass(thing) else thing)()
+            leaves, structure = jax.tree.flatten(state)
+            known[key] = module, [_widened(leaf) for leaf in leaves], structure
+        module, leaves, structure = known[key]
+        return module, jax.tree.unflatten(structure, leaves)
+
+    return made
+
+
+def _widened(leaf: Any) -> Any:
+    """A count that an instance made in 32 bits, as the one that it would have made in the precision in use."""
+    return sys.modules["jax.numpy"].array(leaf.item()) if leaf.ndim == 0 and leaf.weak_type else leaf
 
 
 def _places(library: Any, held: dict[str, Any], state: Any) -> dict[str, tuple[str, int | None]]:
@@ -79,7 +90,7 @@ def _places(library: Any, held: dict[str, Any], state: Any) -> dict[str, tuple[s
     return found
 
 
-def _filled(library: Any, module: Any, state: Any, places: dict[str, Any], values: dict[str, Any]) -> Any:
+def _filled(module: Any, state: Any, places: dict[str, Any], values: dict[str, Any]) -> Any:
     pairs: dict[str, dict[int | None, Any]] = {}
     for own in ("mean", "var"):
         if own in places:
@@ -93,12 +104,9 @@ def _filled(library: Any, module: Any, state: Any, places: dict[str, Any], value
 
 
 def _set(state: Any, index: Any, new: Any) -> Any:
-    """A state is of one dtype for good, and the layer is to be asked in any."""
-    like = state.get(index)
-    same = sys.modules["jax"].tree_util.tree_map(lambda a, b: a.dtype == b.dtype, like, new)
-    if all(sys.modules["jax"].tree_util.tree_leaves(same)):
-        return state.set(index, new)
-    raise TypeError(f"statistics of {like} cannot hold {new}")
+    """What a module keeps has the dtype that the module gave it."""
+    fitting = sys.modules["jax"].tree.map(lambda old, value: value.astype(old.dtype), state.get(index), new)
+    return state.set(index, fitting)
 
 
 def _called(module: Any, x: Any, state: Any, told: dict[str, bool]) -> Any:

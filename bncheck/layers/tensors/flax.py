@@ -28,16 +28,16 @@ def function_of(thing: Any) -> Callable[..., Any] | None:
 def _linen(thing: Any, cls: Any) -> Callable[..., Any] | None:
     random, known = sys.modules["jax"].random, dict[Any, Any]()
     given = list(inspect.signature(cls.__call__).parameters.values())[2:]
-    told = [p.name for p in given if named(p.name) in ("flag", "inverted")]
     fields = [name for name in cls.__dataclass_fields__ if name not in _OWN]
+    # Where both a field and an argument tell the mode, one is to be left alone.
+    told = [p.name for p in given if modes([p.name], True) and (p.default is p.empty or not modes(fields, True))]
     if any(p.default is p.empty and p.name not in told and p.kind is not p.VAR_KEYWORD for p in given):
         return None
 
     def made(width: int, rank: int, training: bool) -> Any:
         keys = dict.fromkeys(_OWN)
         module = cls(**arguments(cls, width, rank, keys)) if inspect.isclass(thing) else thing
-        # Where both a field and an argument tell the mode, the field is to be left alone.
-        return module if told else module.clone(**modes(fields, training))
+        return module.clone(**modes(fields, training))
 
     def fresh(x: Any, training: bool) -> Any:
         # As few rows as show the statistics: what is learnt has one entry for each column.

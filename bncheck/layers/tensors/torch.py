@@ -206,8 +206,9 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
         return Candidate(Object(name, make, {}, layout=layout, written=False), _WIDTH, None, False)
     except LayerRaised:
         return None
-    bare = not {"gamma", "beta"} & set(places) and ({"mean", "var"} <= set(places) or _is_plain(fresh))
-    if not (bare or {"gamma", "beta"} <= set(places)) or is_network(fresh, width):
+    found = set(places)
+    bare = not {"gamma", "beta"} & found and ({"mean", "var"} <= found or _is_plain(fresh))
+    if not (bare or {"gamma", "beta"} <= found) or is_network(fresh, width):
         unwritten = Object(name, make, {}, layout=layout, written=False)
         return Candidate(unwritten, width, fresh, False) if _is_unwritten(fresh) else None
     layer = Object(name, make, places, layout=layout)
@@ -244,4 +245,5 @@ def _width(thing: Any) -> int:
 def _is_plain(thing: Any) -> bool:
     """Whether it is a module without anything that it learns or keeps."""
     is_module = isinstance(thing, torch().nn.Module)
-    return is_module and not any(isinstance(value, torch().Tensor) for _, _, value in walk(thing))
+    holds = any(isinstance(value, torch().Tensor) for _, _, value in walk(thing))
+    return is_module and not holds and not _is_unwritten(thing)
