@@ -65,16 +65,19 @@ def _maker(library: Any, thing: Any, cls: Any) -> Callable[[int, Any], tuple[Any
             own = arguments(cls, width, 2, keys) if inspect.isclass(thing) else {}
             module, state = library.nn.make_with_state(lambda: cls(**own) if inspect.isclass(thing) else thing)()
             leaves, structure = jax.tree.flatten(state)
-            known[key] = module, [_widened(leaf) for leaf in leaves], structure
+            known[key] = module, [_widened(leaf, dtype) for leaf in leaves], structure
         module, leaves, structure = known[key]
         return module, jax.tree.unflatten(structure, leaves)
 
     return made
 
 
-def _widened(leaf: Any) -> Any:
-    """A count that an instance made in 32 bits, as the one that it would have made in the precision in use."""
-    return sys.modules["jax.numpy"].array(leaf.item()) if leaf.ndim == 0 and leaf.weak_type else leaf
+def _widened(leaf: Any, dtype: Any) -> Any:
+    """What an instance that was made in 32 bits keeps, as it would have made it in the precision of x."""
+    arrays = sys.modules["jax.numpy"]
+    if leaf.ndim == 0 and leaf.weak_type:
+        return arrays.array(leaf.item())
+    return leaf.astype(dtype) if dtype is not None and arrays.issubdtype(leaf.dtype, arrays.floating) else leaf
 
 
 def _places(library: Any, held: dict[str, Any], state: Any) -> dict[str, tuple[str, int | None]]:
