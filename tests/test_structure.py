@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("batchnorm", "memory", "report", "settings"),
     ("batch", "explanation", "graph"),
     ("differences", "layers", "reading", "writing"),
-    ("findings", "rounding"),
+    ("findings", "projections", "rounding"),
     ("passes",),
     ("checks", "render"),
     ("cli", "pytest_plugin"),
@@ -33,6 +33,7 @@ FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 ALONE = {
     "batchnorm": {"arrays"},
     "differences": {"arrays", "stream"},
+    "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
     "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
 }

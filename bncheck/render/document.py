@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from bncheck.render import Result, blindness
-from bncheck.report import Finding, GradientResult, PassReport, Report
+from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
@@ -57,8 +57,8 @@ def value(x: Any) -> str:
     return f"{float(x):.6g}"
 
 
-def place(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]"
+def place(index: tuple[int | None, ...]) -> str:
+    return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
 def _heading(result: Report | PassReport) -> str:
@@ -73,6 +73,8 @@ def _of_check(report: Report, verbose: bool) -> Document:
         blocks += [_errors(report), _worst(report)]
     blocks += [_sentence(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
+    if report.coverage is not None and report.coverage.directions:
+        blocks.append(_coverage(report.coverage))
     blocks.append(_summary(report))
     if verbose:
         blocks.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
@@ -122,6 +124,16 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
     )
 
 
+def _coverage(coverage: Coverage) -> str:
+    why = f", since {coverage.why}" if coverage.why else ""
+    return (
+        f"dx was checked along {coverage.directions} random directions in every column{why}. An entry that is off by "
+        f"more than {number(coverage.sure, 2)} of the typical size of dx's terms is seen for certain if it is alone in "
+        f"its column, and with a probability of {1 - coverage.miss_probability:.5g} or more if it is not. "
+        "--coverage full checks every entry."
+    )
+
+
 def _sentence(finding: Finding) -> str:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
@@ -151,10 +163,14 @@ def _of_gradients(report: Report) -> str:
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
     return {
-        Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"{_what(report)} of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
         Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
+
+
+def _what(report: Report) -> str:
+    return "every projection" if report.coverage is not None and report.coverage.directions else "every entry"
 
 
 def _blind(report: Report, names: list[str]) -> str:

@@ -91,7 +91,7 @@ class ClassPass:
         given = to_layer(dout, plan.back_layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
-        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
+        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": plan.index}
         grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
         values["switch"] = plan.switch.train
@@ -159,7 +159,7 @@ def _warmed(plan: Plan, instance: Any, d: int, settings: LayerSettings) -> Any:
     """After a first pass that leaves the statistics where they start: in test mode, or keeping all of them."""
     x = np.linspace(-1.0, 1.0, 8 * d).reshape(8, d) ** 3
     kept = 0.0 if plan.takes_share else 1.0
-    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": kept, "index": 0}
+    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": kept, "index": plan.index}
     if plan.switch.kind != "none":
         trial = clone(instance, {})
         try:
@@ -192,7 +192,7 @@ def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
         if role in slots:
             _put(instance, slots[role], number)
     given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
-    return given | numbers | {"index": 0}
+    return given | numbers | {"index": plan.index}
 
 
 def _start(slot: Slot, instance: Any, values: Array) -> None:
