@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bncheck import memory
+from bncheck import memory, storage
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics, batch_statistics, update_running
 from bncheck.errors import BadInput
@@ -226,13 +226,22 @@ def warm_up(
     if steps < 0:
         raise BadInput(f"warmup is {steps}: give a number of batches that is not negative")
     running = Statistics(np.zeros(batch.d), np.ones(batch.d))
-    own = batch_statistics(batch.x.astype(np.float64))
+    own = _own_statistics(batch)
     for k in range(steps):
         seen = batch_statistics(population.draw(batch.n, k + 1)) if population else own
         running = update_running(running, seen, momentum)
         if progress is not None:
             progress(k + 1, steps)
     return with_running(batch, dict(zip(RUNNING, running, strict=True)), "the warm-up")
+
+
+def _own_statistics(batch: Batch) -> Statistics:
+    """In float64; of a batch on disk, one column after the other."""
+    width, found = batch.d if batch.budget is None else 1, []
+    for left in range(0, batch.d, width):
+        found.append(batch_statistics(np.array(batch.x[:, left : left + width], np.float64)))
+        storage.release(batch.x)
+    return Statistics(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
 def _gamma(d: int, seed: int) -> Array:

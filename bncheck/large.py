@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +14,35 @@ from bncheck.batch import BYTES_PER_ENTRY, DTYPES, Batch, absent, natural
 from bncheck.errors import BadInput
 from bncheck.stream import Stream
 
+_BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
+_TALL = 1024  # rows from which a block is laid out column by column
 BYTES_IN_WORK = 26 * 8
 """What an entry of a block takes while it is checked: x, dout, the gradients and bounds, in float64."""
+
+
+def blocks(batch: Batch, apart: bool) -> Iterator[slice]:
+    """Blocks of columns that fit a cache and the budget; all columns at once where they cannot be taken apart."""
+    width = max(1, _BLOCK // batch.n) if apart else batch.d
+    if batch.budget is not None:
+        width = min(width, at_once(batch))
+    return (slice(left, min(left + width, batch.d)) for left in range(0, batch.d, width))
+
+
+def at_once(batch: Batch) -> int:
+    """Columns that may be in memory together."""
+    return batch.d if batch.budget is None else max(1, batch.budget // (batch.n * BYTES_IN_WORK))
+
+
+def column_block(batch: Batch, block: slice | list[int]) -> Batch:
+    """The batch that these columns make, in memory; of many rows, one column after the other."""
+    order: Literal["F", "C"] = "F" if batch.n >= _TALL else "C"
+    which = np.arange(batch.d)[block]
+    x, dout = (np.array(table[:, block], order=order) for table in (batch.x, batch.dout))
+    storage.release(batch.x)
+    storage.release(batch.dout)
+    running = batch.running.take(which) if batch.running else None
+    part = replace(batch, x=x, gamma=batch.gamma[block], beta=batch.beta[block], dout=dout, running=running)
+    return replace(part, layout=None, columns=(), budget=None)
 
 
 def fits(x: Array, budget: int | None) -> bool:

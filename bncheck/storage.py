@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,6 +19,10 @@ def scratch(rows: int, columns: int, dtype: np.dtype[Any]) -> Array:
 
     It stands where temporary files do (TMPDIR says where).  Raises BadInput where it does not fit.
     """
+    # Not loaded before there is something to store: every command starts with this room.
+    import shutil
+    import tempfile
+
     needed = rows * columns * dtype.itemsize
     there = shutil.disk_usage(tempfile.gettempdir()).free
     if needed > there:
@@ -64,6 +65,9 @@ def rows_of(numbers: Iterable[Array], columns: int) -> Iterator[Array]:
 def release(table: Array) -> None:
     """Give the memory back that a table on disk has taken; its numbers stay where they are."""
     mapped = getattr(table, "_mmap", None)
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        # Of a shared mapping this drops the pages of this process alone: what was written is in the file.
-        mapped.madvise(mmap.MADV_DONTNEED)
+    if mapped is not None:
+        import mmap
+
+        if hasattr(mmap, "MADV_DONTNEED"):
+            # Of a shared mapping this drops the pages of this process alone: what was written is in the file.
+            mapped.madvise(mmap.MADV_DONTNEED)

@@ -7,28 +7,22 @@ where it is walked along every direction in turn (projections.py); what remains 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from bncheck import storage
 from bncheck.arrays import Array
-from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import Quantity
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
 from bncheck.checks.oracle import disagreements
 from bncheck.checks.power import Evidence, Missed, Sight
-from bncheck.large import BYTES_IN_WORK
+from bncheck.large import blocks, column_block
 from bncheck.layers.protocol import Pass
 from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
 from bncheck.rounding import allowance, allowance_along
 from bncheck.views import Flat, View, seen
-
-_BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
-_TALL = 1024  # rows from which a block is laid out column by column
 
 
 class Part(NamedTuple):
@@ -57,13 +51,14 @@ class Projected(NamedTuple):
 def measure_projected(asked: Question, made: Pass | None, progress: Progress | None = None) -> Projected:
     """``made`` is the forward pass of the whole batch; None, where that does not fit, makes one for each block."""
     batch, check = asked.batch, asked.check
+    apart = asked.layer.traits.packs and not asked.entangled
     directions = Directions.enough(batch.x.size if asked.entangled else batch.n, check.confidence, batch.seed or 0)
     meter = Meter(4 * len(directions.signs) + BESIDE, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout) if made is not None else None
         parts: list[Part] = []
-        for block in blocks(asked):
-            part = asked._replace(batch=columns(batch, block))
+        for block in blocks(batch, apart):
+            part = asked._replace(batch=column_block(batch, block))
             if returned is None:
                 require_finite(part.call, block.start)
             own = returned or part.layer.forward(part.call).backward(part.batch.dout)
@@ -80,34 +75,6 @@ class _Along(NamedTuple):
     meter: Meter
     share: float
     """Of the whole batch, that a block is."""
-
-
-def blocks(asked: Question) -> Iterator[slice]:
-    """Blocks of columns; a layer that wants all of its columns at once gets them."""
-    n, d = asked.batch.n, asked.batch.d
-    width = max(1, _BLOCK // n) if asked.layer.traits.packs and not asked.entangled else d
-    if asked.batch.budget is not None:
-        width = min(width, max(1, asked.batch.budget // (n * BYTES_IN_WORK)))
-    return (slice(left, min(left + width, d)) for left in range(0, d, width))
-
-
-def columns(batch: Batch, block: slice | list[int]) -> Batch:
-    """The batch that these columns make; of many rows, one column after the other in memory."""
-    order: Literal["F", "C"] = "F" if batch.n >= _TALL else "C"
-    which = np.arange(batch.d)[block]
-    x, dout = (np.array(table[:, block], order=order) for table in (batch.x, batch.dout))
-    storage.release(batch.x)
-    storage.release(batch.dout)
-    return replace(
-        batch,
-        x=x,
-        gamma=batch.gamma[block],
-        beta=batch.beta[block],
-        dout=dout,
-        running=batch.running.take(which) if batch.running else None,
-        layout=None,
-        columns=(),
-    )
 
 
 def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str, set[str]] | None) -> Part:

@@ -42,7 +42,7 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
             asked.layer.forward(asked.call)
         taken = min(taken, time.perf_counter() - started)
         if asked.cost * taken > _SECONDS:
-            why = f"a forward pass takes {taken:.2g} s, and a check of every entry {asked.cost} of them"
+            why = f"a forward pass takes {taken:.2g} s, and every entry (--coverage full) {asked.cost} of them"
             return made, Coverage(Kind.PROJECTED, why)
     return made, Coverage(Kind.FULL, "")
 
