@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -35,14 +35,18 @@ def at_once(batch: Batch) -> int:
 
 def column_block(batch: Batch, block: slice | list[int]) -> Batch:
     """The batch that these columns make, in memory; of many rows, one column after the other."""
-    order: Literal["F", "C"] = "F" if batch.n >= _TALL else "C"
     which = np.arange(batch.d)[block]
-    x, dout = (np.array(table[:, block], order=order) for table in (batch.x, batch.dout))
+    x, dout = (laid_out(table[:, block]) for table in (batch.x, batch.dout))
     storage.release(batch.x)
     storage.release(batch.dout)
     running = batch.running.take(which) if batch.running else None
     part = replace(batch, x=x, gamma=batch.gamma[block], beta=batch.beta[block], dout=dout, running=running)
     return replace(part, layout=None, columns=(), budget=None)
+
+
+def laid_out(table: Array) -> Array:
+    """A copy in memory, with many rows one column after the other."""
+    return np.array(table, order="F" if len(table) >= _TALL else "C")
 
 
 def fits(x: Array, budget: int | None) -> bool:

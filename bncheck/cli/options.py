@@ -182,7 +182,7 @@ def batch_options(command: Command) -> Command:
             help="What a large .npy may take, such as 2GiB; beyond that it is worked on in blocks.  [half of all]",
         ),
     )
-    return _gather(command, options, BatchOptions, "origin", _refuse_generating)
+    return gather(command, options, BatchOptions, "origin", _refuse_generating)
 
 
 def layer_options(command: Command) -> Command:
@@ -219,7 +219,7 @@ def layer_options(command: Command) -> Command:
             "--impl", metavar="LAYER", help="The layer to run: file.py, file.py:name, package.module:Name.  [reference]"
         ),
     )
-    return _gather(command, options, LayerOptions, "layer")
+    return gather(command, options, LayerOptions, "layer")
 
 
 def evidence_options(command: Command) -> Command:
@@ -246,7 +246,7 @@ def evidence_options(command: Command) -> Command:
             help="With which a projected check sees a column with several wrong entries.",
         ),
     )
-    return _gather(command, options, EvidenceOptions, "evidence")
+    return gather(command, options, EvidenceOptions, "evidence")
 
 
 def output_options(formats: tuple[str, ...], default: str = "table") -> Callable[[Command], Command]:
@@ -266,10 +266,10 @@ def output_options(formats: tuple[str, ...], default: str = "table") -> Callable
         click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code says it."),
         click.option("-v", "--verbose", is_flag=True, help="Say how the numbers came about."),
     )
-    return lambda command: _gather(command, options, OutputOptions, "out", _refuse_format(formats))
+    return lambda command: gather(command, options, OutputOptions, "out", _refuse_format(formats))
 
 
-def _gather(
+def gather(
     command: Command,
     options: tuple[Callable[[Command], Command], ...],
     kind: Any,
