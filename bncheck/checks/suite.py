@@ -80,8 +80,10 @@ class _Suite:
         first = contract.check(self.subject)
         yield first
         codes = {f.code for f in first.findings}
-        if codes & {"BN001", "BN008"} or any(f.quantity == "out" and f.code in _SILENT for f in first.findings):
+        silent = [f.quantity for f in first.findings if f.code in _SILENT]
+        if {"layer", "out"} & {*silent}:
             return
+        failed = contract.BACKWARD in silent
         self.entangled = "BN007" in codes
         narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
         if narrow:
@@ -93,7 +95,10 @@ class _Suite:
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
         right = bool(reading and not reading.codes)
-        yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
+        if failed:
+            yield Outcome((), "the backward pass fails", Verdict.FAIL)
+        else:
+            yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
         yield self._guarded(lambda: stability.check(self.subject, reading))
 
     def _guarded(self, section: object) -> Outcome:

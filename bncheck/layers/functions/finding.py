@@ -255,8 +255,24 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "pool", name
     if name in made.passed:
         return "passed", name
+    if alike := _alike(name, pool):
+        return "pool", alike
+    if alike := next((one for one in made.passed if by.plain(one) == by.plain(name)), ""):
+        return "passed", alike
     role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")
+
+
+def _alike(name: str, pool: dict[str, Any]) -> str:
+    """mean is what the forward pass calls sample_mean, where nothing else that it leaves is a mean of the batch's."""
+    own = [one for one in pool if not by.is_kept(one) and _bare(one) == _bare(name)]
+    return own[0] if len(own) == 1 else ""
+
+
+def _bare(name: str) -> str:
+    word = re.sub(r"^(batch|sample|mini)+", "", by.plain(name))
+    role = by.role_of(word)
+    return role if role in by.START else word
 
 
 # ---- the backward's results ----
