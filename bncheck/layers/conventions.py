@@ -49,7 +49,7 @@ INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", 
 _TABLES: Final[dict[str, str]] = {
     "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
     "beta": "beta betas betta bias biases shift intercept offset bb b",
-    "eps": "eps epsilon epsilonvalue epsvalue tiny tol smallnumber smooth e",
+    "eps": "eps epsilon epsilonvalue epsvalue vareps varepsilon varianceepsilon tiny tol smallnumber smooth e",
     "momentum": (
         "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema "
         "emadecay decayfactor movingaveragedecay averagefactor exponentialaveragefactor momentumrate forget avgdecay"

@@ -95,9 +95,15 @@ def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer
         layouts = FLAT
     bindings = by.bindings(pair.forward, pair.forward_name, source)
     inference = pair.inference and by.bindings(pair.inference, pair.inference_name, source)[0]
-    for layout in layouts:
-        for binding in bindings:
-            yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference)
+    for bare in (True, False) if _is_without_parameters(pair, source, bindings[0].named) else (False,):
+        for layout in layouts:
+            for binding in bindings:
+                yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference, bare=bare)
+
+
+def _is_without_parameters(pair: Pair, source: Source, named: frozenset[str]) -> bool:
+    back = by.signature(pair.backward, pair.backward_name, source) if pair.backward else []
+    return not {"gamma", "beta"} & {*named, *(by.role_of(one.name) for one in back)}
 
 
 def _fails_itself(pair: Pair, source: Source, keeper: Keeper, name: str) -> bool:
@@ -123,7 +129,7 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         return OUT_FAILED, _planned(layer)
     except LayerRaised:
         return RAISED, layer
-    if made.out.shape != call.x.shape:
+    if made.out.shape != call.x.shape or (layer.bare and not _is_centred(made)):
         return OUT_FAILED, _planned(layer)
     if layer.binding.guessed and not _is_centred(made):
         return DOUBTFUL, layer
@@ -152,6 +158,8 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
     try:
         made = layer.forward(call)
         result = made.returned(dout)
+        if layer.bare and len(layer.results(result)) != 1:
+            return OUT_FAILED, layer
         layer = replace(layer, order=_order(layer, call, dout, result))
         gradients = layer.gradients(made, result)
     except NotImplementedByLayer:

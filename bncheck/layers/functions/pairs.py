@@ -26,7 +26,9 @@ OTHERS = _words(
 )
 
 
-_RUN_TOGETHER = re.compile(r"batchnorm_*(forward|fwd|fprop|back(?:ward|prop)?|bwd|bprop|grad(?:ient)?s?)", re.IGNORECASE)
+_RUN_TOGETHER = re.compile(
+    r"batchnorm_*(forward|fwd|fprop|back(?:ward|prop)?|bwd|bprop|grad(?:ient)?s?)", re.IGNORECASE
+)
 """batchnormforward, in which no capital and no underscore tells the parts."""
 
 

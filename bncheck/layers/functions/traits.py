@@ -120,6 +120,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
         has_backward=pair.backward is not None,
         has_test_mode=bool(pair.inference or MODES & named or layer.fixed) or _differs(layer, start, test),
         keeps_statistics=keeps,
+        bare=layer.bare and works,
         widest="longdouble" if wide is not None and wide.dtype == np.longdouble else "float64",
         source=tuple(f"{file}:{name}" for name in known),
     )
@@ -141,4 +142,4 @@ def _recognised(layer: FunctionLayer, file: str, known: list[str], keeps: bool) 
     if layer.pair.backward is not None:
         order = sorted((i, name) for i, name in zip(layer.order, Gradients._fields, strict=True) if i is not None)
         parts.append(f"returns {', '.join(name for _, name in order)}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *["gamma and beta applied afterwards"] * layer.bare])
