@@ -26,9 +26,7 @@ OTHERS = _words(
 )
 
 
-_RUN_TOGETHER = re.compile(
-    r"batchnorm_*(forward|fwd|fprop|back(?:ward|prop)?|bwd|bprop|grad(?:ient)?s?)", re.IGNORECASE
-)
+_RUN_TOGETHER = re.compile(r"batchnorm_*(forward|fwd|fprop|backward|backprop|back|bwd|bprop|grad|gradient)", re.I)
 """batchnormforward, in which no capital and no underscore tells the parts."""
 
 

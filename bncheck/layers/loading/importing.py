@@ -195,11 +195,9 @@ class Siblings(PathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target)
-        if (
-            spec is None
-            or not isinstance(spec.loader, SourceFileLoader)
-            or not isolation.is_users_file(str(spec.origin))
-        ):
+        if spec is None or not isinstance(spec.loader, SourceFileLoader):
+            return None
+        if not isolation.is_users_file(str(spec.origin)):
             return None
         spec.loader = _Loader(name, spec.loader.path, self.importer)
         return spec
