@@ -191,6 +191,8 @@ class FunctionLayer:
     fixed: bool = False
     """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
     inference: Binding | None = None
+    forms: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes of running statistics that are others than a parameter's."""
     bare: bool = False
     """They have no gamma and no beta, which are applied to what they return."""
     doubt: str = ""
@@ -236,8 +238,8 @@ class FunctionLayer:
             "mode": self.binding.words[test],
             "train": not test,
             "test": test,
-            "mean": parameter(running.mean) if running else None,
-            "var": parameter(running.var) if running else None,
+            "mean": self._shaped("mean", running.mean) if running else None,
+            "var": self._shaped("var", running.var) if running else None,
             "zeros": parameter(np.zeros_like(call.gamma)),
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
@@ -245,6 +247,9 @@ class FunctionLayer:
             "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
         }
+
+    def _shaped(self, role: str, value: Array) -> Array:
+        return value.reshape(self.forms[role]) if role in self.forms else self.layout.parameter(value)
 
     def _items(self, result: Any) -> by.Items:
         if isinstance(result, dict):

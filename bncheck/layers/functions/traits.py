@@ -30,7 +30,7 @@ def sample(n: int = 5, d: int = 3, *, running: bool = False, **settings: Any) ->
 
 
 def with_conventions(layer: FunctionLayer) -> FunctionLayer:
-    named = layer.binding.named
+    layer, named = _formed(layer), layer.binding.named
     if (
         not MODES & named
         and "mean" in named
@@ -39,6 +39,22 @@ def with_conventions(layer: FunctionLayer) -> FunctionLayer:
         layer = replace(layer, fixed=_differs(layer, sample(), sample(running=True)))
     layer = replace(layer, homes={} if "mean" in layer.binding.named else _homes(layer))
     return replace(layer, takes_share=_takes_share(layer), repeats=_repeats(layer))
+
+
+def _formed(layer: FunctionLayer) -> FunctionLayer:
+    """Statistics that it does not take in the shape of a parameter it may take in that in which it returns them."""
+    start = sample(running=True)
+    if "mean" not in layer.binding.named or _out(layer, start) is not None:
+        return layer
+    try:
+        items = layer.forward(sample()).items
+    except LayerRaised:
+        return layer
+    shapes = {by.role_of(name): np.shape(item) for name, item in items if by.role_of(name) in by.START}
+    d = len(start.gamma)
+    forms = {role: tuple(-1 if n == d else n for n in shape) for role, shape in shapes.items() if d in shape}
+    other = replace(layer, forms=forms)
+    return layer if _out(other, start) is None else other
 
 
 def _homes(layer: FunctionLayer) -> dict[str, Home]:
