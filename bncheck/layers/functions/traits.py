@@ -125,7 +125,8 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
     start, test = sample(running=True), sample(running=True, mode=Mode.TEST)
     after = _running(layer, start) if works else None
     moved = after is not None and start.running is not None and not np.array_equal(after.mean, start.running.mean)
-    keeps = ("mean" in named and ("momentum" in named or moved)) or (moved and not layer.fixed)
+    # What only normalizes by the statistics it is given, and returns those it went by, averages nothing.
+    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed)
     wide = _out(layer, start.astype("longdouble")) if works else None
     other = _out(layer, sample(6, 7)) if works else None
     return Traits(
