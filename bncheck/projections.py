@@ -34,6 +34,9 @@ from bncheck.arrays import Array
 from bncheck.differences import Function, Tick
 from bncheck.stream import Stream
 
+Along = Callable[[Array, Array, tuple[int, ...]], tuple[Array, Array]]
+"""(direction (N, 1) or (N, D), lengths (D,), K multiples) -> what L_j changes by at each of x + multiple * lengths *
+direction, (K, D), and the sum of the squares of what f changes by at the first, (D,)."""
 BESIDE = 16
 """Evaluations that a projected check makes beside the four of each direction, at the most."""
 _SAFETY = 4.0
@@ -157,8 +160,26 @@ def line(f: Function, x: Array, weights: Array, tick: Tick | None = None) -> Lin
         assert swing is not None
         return Evaluated(np.array(changes), swing)
 
-    norm, eps = np.sqrt(_along(weights, weights)), np.finfo(x.dtype).eps
-    common = math.log2(2 * len(x)) * np.abs(_along(weights, base))
+    return _line(at, weights, base)
+
+
+def walked(along: Along, weights: Array, base: Array, tick: Tick | None = None) -> Line:
+    """The same of a function that is evaluated elsewhere; ``base`` (N, D) is its value at x."""
+
+    def at(direction: Array, lengths: Array) -> Evaluated:
+        changes, squares = along(direction, lengths, _OFFSETS)
+        if tick is not None:
+            tick(len(_OFFSETS))
+        return Evaluated(changes, np.sqrt(squares / len(base)))
+
+    if tick is not None:
+        tick(1)
+    return _line(at, weights, base)
+
+
+def _line(at: Callable[[Array, Array], Evaluated], weights: Array, base: Array) -> Line:
+    norm, eps = np.sqrt(_along(weights, weights)), np.finfo(base.dtype).eps
+    common = math.log2(2 * len(base)) * np.abs(_along(weights, base))
     storing = eps * (norm * np.abs(base).max(axis=0) + common)
     return Line(at, norm, np.abs(weights.sum(axis=0)), storing, base)
 

@@ -15,8 +15,8 @@ from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
 from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
-from bncheck.layers.protocol import Call, Layer, Pass
-from bncheck.projections import Directions, Slopes, line, slopes
+from bncheck.layers.protocol import Call, Layer, Pass, Walk
+from bncheck.projections import Directions, Line, Slopes, line, slopes, walked
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode
@@ -141,6 +141,15 @@ class Columns(NamedTuple):
     noise: Array
     """(M,), the rounding of x in that unit, at the least."""
     linear: bool
+    walk: Callable[[Array, Array, Array], Walk | None]
+    """The same function on lines through (x, dout, columns), by the layer itself; None where it does not offer that."""
+
+    def line(self, x: Array, dout: Array, lanes: Array, tick: Callable[[float], object] | None = None) -> Line:
+        """On lines through x, (P, L), whose columns are copies of those in ``lanes``."""
+        walk = self.walk(x, dout, lanes)
+        if walk is None:
+            return line(lambda argument, which: self.f(argument, lanes[which]), x, dout, tick)
+        return walked(walk.along, dout, walk.out, tick)
 
 
 @dataclass
@@ -175,7 +184,7 @@ class Numeric:
     def slopes(self, directions: Directions) -> Slopes:
         """dx, projected."""
         whole = self.columns()
-        on = line(whole.f, whole.x, whole.dout, self._tick)
+        on = whole.line(whole.x, whole.dout, np.arange(whole.x.shape[1]), self._tick)
         self.base = on.base.reshape(self.wide.x.shape)
         return slopes(on, directions, whole.scale, whole.noise, whole.linear)
 
@@ -183,9 +192,9 @@ class Numeric:
         """out as a function of x; all columns as a single one, for a layer in which they meet."""
         scale, noise = bending_scale(self.wide), self.noise.astype(self.dtype)
         if not self.entangled:
-            return Columns(self._of_x, self.wide.x, self.dout, scale, noise, self.linear)
+            return Columns(self._of_x, self.wide.x, self.dout, scale, noise, self.linear, self._walk)
         f, x, dout = self._flat(self._of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
-        return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False)
+        return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False, lambda *_: None)
 
     def dx(self) -> Derivative:
         return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
@@ -237,5 +246,13 @@ class Numeric:
         return self._out(x, both[0], both[1], columns)
 
     def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
+        return self.layer.forward(self._call(x, gamma, beta, columns)).out
+
+    def _walk(self, x: Array, dout: Array, columns: Array) -> Walk | None:
+        walk: Callable[[Call, Array], Walk | None] | None = getattr(self.layer, "walk", None)
+        call = self._call(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
+        return walk(call, dout) if walk else None
+
+    def _call(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Call:
         running = self.wide.running.take(columns) if self.wide.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out
+        return Call(x, gamma, beta, running, self.call.settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from bncheck.arrays import Array, DTypeLike
@@ -102,6 +103,26 @@ class Spellable(Protocol):
 
         Raises Unspelled where they cannot be told in Python.
         """
+
+
+class Walk(NamedTuple):
+    """A forward pass at x that stays where the layer computes, and the way along lines from there."""
+
+    out: Array
+    """(N, M), at x itself."""
+    along: Callable[[Array, Array, tuple[int, ...]], tuple[Array, Array]]
+    """(direction (N, 1) or (N, M), lengths (M,), K multiples) -> ((K, M), (M,)).
+
+    Of what out changes by at x + multiple * lengths * direction: the sums over the rows, weighted, for each multiple;
+    and those of its squares, for the first.  Each point has a pass of its own, which leaves no trace in the next.
+    """
+
+
+class Walkable(Protocol):
+    """A layer that perturbs and reduces on its own device, so that no array of the size of x returns: optional."""
+
+    def walk(self, call: Call, weights: Array) -> Walk | None:
+        """From ``call.x``, with ``weights`` (N, M); None where that cannot be done, as for an out of another shape."""
 
 
 class Keeping(Protocol):

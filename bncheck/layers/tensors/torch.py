@@ -18,7 +18,7 @@ from bncheck.layers.conventions import role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
-from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, torch, walk
+from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.torch_objects import Object, is_network, maker, places_of
 from bncheck.layers.tensors.trials import (
     counterpart,
@@ -155,8 +155,9 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
     if not is_centred(outcome(layer, call), call) and not speaks_of_layer(cls.__name__, cls.__doc__):
         return None
     out = outcome(layer, test)
-    if _differ(out, outcome(replace(layer, library=Torch(by_grad=True)), test)):
-        layer = replace(layer, library=Torch(by_grad=True))
+    by_grad = replace(layer, library=replace(layer.library, by_grad=True))
+    if _differ(out, outcome(by_grad, test)):
+        layer = by_grad
     taken, kept = momentum_of(layer, width, _setting(fresh, "momentum"))
     keeps = {"mean", "var"} <= set(layer.places)
     is_module = issubclass(cls, torch().nn.Module)
@@ -175,7 +176,7 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
         starts_anywhere=keeps,
-        widest="float64",
+        widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
@@ -203,7 +204,7 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
     bare = not {"gamma", "beta"} & set(places) and {"mean", "var"} <= set(places)
     if not (bare or {"gamma", "beta"} <= set(places)) or is_network(fresh, width):
         return Candidate(Object(name, make, {}, layout=layout), width, fresh, False) if _is_unwritten(fresh) else None
-    layer = Object(name, make, places, layout=layout)
+    layer = Object(name, make, places, Torch(device=home_of(fresh)), layout)
     try:
         made = layer.forward(trial(width))
     except LayerRaised:
