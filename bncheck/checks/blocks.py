@@ -25,6 +25,7 @@ from bncheck.projections import BESIDE, Directions
 from bncheck.rounding import allowance
 
 _BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
+_WALKED = 1 << 19  # the same for a layer that walks by itself: its kernels want several columns at once
 _TALL = 1024  # rows from which a block is laid out column by column
 
 
@@ -41,6 +42,8 @@ class Part(NamedTuple):
     """An entry of dx is seen for certain if it is off by more than this, in units of what the terms of dx are like."""
     step: float
     noise: float
+    precision: str
+    """The dtype that the differences were computed in."""
 
 
 class Projected(NamedTuple):
@@ -80,7 +83,8 @@ class _Along(NamedTuple):
 def blocks(asked: Question) -> Iterator[slice]:
     """Blocks of columns; a layer that wants all of its columns at once gets them."""
     n, d = asked.batch.n, asked.batch.d
-    width = max(1, _BLOCK // n) if asked.layer.traits.packs and not asked.entangled else d
+    entries = _WALKED if hasattr(asked.layer, "walk") else _BLOCK
+    width = max(1, entries // n) if asked.layer.traits.packs and not asked.entangled else d
     return (slice(left, min(left + width, d)) for left in range(0, d, width))
 
 
@@ -126,6 +130,7 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
         _largest(2 * quantities[0].allowed.max(axis=0) / typical),
         float(np.max(found.step)),
         float(np.max(found.noise)),
+        str(numeric.dtype),
     )
 
 
@@ -154,6 +159,8 @@ def _joined(parts: list[Part]) -> Part:
         max(part.sure for part in parts),
         max(part.step for part in parts),
         max(part.noise for part in parts),
+        # The one of which least can be said.
+        max((part.precision for part in parts), key=lambda name: np.finfo(name).eps),
     )
 
 

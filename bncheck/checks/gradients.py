@@ -15,7 +15,7 @@ from bncheck.checks.judgement import Seen
 from bncheck.checks.numeric import Progress, Question
 from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
-from bncheck.layers.protocol import Layer
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe, require_finite
 from bncheck.report import Finding, Probe, Report
@@ -42,6 +42,8 @@ def check_gradients(
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
+    if narrow := limit_of(layer.traits):
+        batch = batch.narrowed(narrow)
     report = _check(Question(batch, layer, settings, check, entangled), progress)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))

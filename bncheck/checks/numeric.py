@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bncheck import memory
-from bncheck.arrays import Array
+from bncheck.arrays import Array, DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
@@ -95,10 +95,10 @@ def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Me
     return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 
-def input_noise(call: Call) -> Array:
-    """(M,), what one rounding of x to float64 is, in units of the distance over which the layer bends."""
+def input_noise(call: Call, dtype: DTypeLike = np.float64) -> Array:
+    """(M,), what one rounding of x to ``dtype`` is, in units of the distance over which the layer bends."""
     scale = bending_scale(call).astype(np.float64)
-    return np.asarray(np.finfo(np.float64).eps * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
+    return np.asarray(float(np.finfo(dtype).eps) * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
 
 
 def working_dtype(noise: Array, cost: float) -> np.dtype[Any]:
@@ -168,9 +168,11 @@ class Numeric:
         self.stencil: Stencil = STENCILS[self.asked.check.method]
         # In test mode the statistics are constants and out is linear in x.
         self.linear = self.call.settings.mode is Mode.TEST
-        self.noise = input_noise(self.call)
-        wider = np.dtype(self.layer.traits.widest) == np.longdouble
+        self.noise, widest = input_noise(self.call), np.dtype(self.layer.traits.widest)
+        wider = widest == np.longdouble
         self.dtype = working_dtype(self.noise, self.meter.expected * self.call.x.size if wider else math.inf)
+        if widest.itemsize < self.dtype.itemsize:
+            self.dtype, self.noise = widest, input_noise(self.call, widest)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
 

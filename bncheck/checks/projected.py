@@ -33,7 +33,7 @@ def look(asked: Question, made: Pass | None, coverage: Coverage, progress: Progr
         if results[0].verdict is Verdict.FAIL:
             results[0] = _located(asked, measured, results[0])
         findings = tuple(diagnose_sample(asked, tuple(results), suspects))
-    return Seen(tuple(results), findings, coverage, measured.passes, "float64", whole.step, whole.noise)
+    return Seen(tuple(results), findings, coverage, measured.passes, whole.precision, whole.step, whole.noise)
 
 
 def _judged(asked: Question, whole: Part, q: Quantity) -> GradientResult:

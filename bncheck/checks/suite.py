@@ -17,7 +17,7 @@ from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.layers.protocol import Layer
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.passes import describe
 from bncheck.report import GradientResult, Probe, Report, Section
 from bncheck.settings import CheckSettings, LayerSettings
@@ -84,7 +84,7 @@ class _Suite:
             return
         self.entangled = "BN007" in codes
         narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
-        if narrow:
+        if narrow := narrow or limit_of(self.subject.layer.traits):
             self.subject = self.subject._replace(dtype=np.dtype(narrow))
         self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
@@ -137,7 +137,7 @@ class _Suite:
     def _one(self, batch: Batch, settings: LayerSettings) -> Report:
         narrow = str(self.subject.dtype)
         if narrow != "float64":
-            batch = _narrowed(batch, narrow)
+            batch = batch.narrowed(narrow)
         # The probes are this section's own, and what is blind is for all of its batches to say.
         alone = replace(self.check, probes=False, strict=False)
         report = check_gradients(batch, self.subject.layer, settings, alone, self.progress, entangled=self.entangled)
@@ -149,12 +149,6 @@ def _unseen_by_all(reports: list[Report]) -> list[str]:
     """The codes of the mistakes that no batch could have shown."""
     unseen = [{(g.name, b.code) for g in report.gradients for b in g.power.blind_to} for report in reports]
     return sorted({code for _, code in set.intersection(*unseen)})
-
-
-def _narrowed(batch: Batch, dtype: str) -> Batch:
-    arrays = {name: getattr(batch, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
-    running = batch.running.astype(dtype) if batch.running else None
-    return replace(batch, **arrays, running=running)
 
 
 def _section(name: str, outcome: Outcome) -> Section:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+import numpy as np
+
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.settings import LayerSettings
@@ -77,6 +79,12 @@ class Traits(NamedTuple):
     """The widest dtype that the layer accepts; float64, say, for a layer of PyTorch's."""
     source: tuple[str, ...] = ()
     """Where the layer's code stands, as file:function."""
+
+
+def limit_of(traits: Traits) -> str | None:
+    """The dtype of a layer, or of its device, that has no float64: batches are then narrowed to it."""
+    widest = np.dtype(traits.widest)
+    return widest.name if widest.itemsize < np.dtype(np.float64).itemsize else None
 
 
 class Spelled(NamedTuple):

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics
@@ -16,6 +17,7 @@ from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowe
 from bncheck.layers.tensors.torch_autograd import Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.walking import lines_through
 
+_SIGNATURES: WeakKeyDictionary[Any, Signature | None] = WeakKeyDictionary()
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
 
 
@@ -133,7 +135,7 @@ class Object:
         if callable(switch):
             switch()
         forward = getattr(thing, "forward", thing)
-        signature = Signature.of(forward, ("x",))
+        signature = _signature(forward)
         called = thing if callable(thing) else forward
         out = signature.call(called, values | {"x": x}) if signature else called(x)
         first = out[0] if isinstance(out, tuple | list) and out else out
@@ -169,6 +171,16 @@ class Object:
             return ordered((made, kept.get("dgamma"), kept.get("dbeta")))
 
         return pull
+
+
+def _signature(forward: Any) -> Signature | None:
+    """Every pass has an object of its own, and they share the method: its source is read once."""
+    method = getattr(forward, "__func__", None)
+    if method is None:
+        return Signature.of(forward, ("x",))
+    if method not in _SIGNATURES:
+        _SIGNATURES[method] = Signature.of(forward, ("x",))
+    return _SIGNATURES[method]
 
 
 def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
