@@ -26,23 +26,25 @@ def lines_through(layer: Any, call: Call, weights: Array, out_of: Callable[[Call
         return library.tensor(spread(table.astype(dtype, copy=False), layer.layout))
 
     def run(point: Any) -> Any:
-        with guarded(layer.name), quiet(), library.precision(dtype):
+        with guarded(layer.name), quiet():
             return library.value(out_of(inner, point), dtype)
 
     there = spread(inner.x, layer.layout)
     channel = there.ndim - 1 if layer.layout in ("flat", "nhwc") else 1
     rows = tuple(axis for axis in range(there.ndim) if axis != channel)
-    x, dout, base = library.root(there), tensor(weights), run(library.handed(there))
+    with library.precision(dtype):
+        x, dout, base = library.root(there), tensor(weights), run(library.handed(there))
     if tuple(base.shape) != there.shape:
         return None
 
     def along(direction: Array, lengths: Array, multiples: tuple[int, ...]) -> tuple[Array, Array]:
-        change = tensor(direction) * tensor(np.broadcast_to(lengths, (1, width)))
         changes, square = [], None
-        for multiple in multiples:
-            moved = run(x + change * multiple) - base
-            changes.append((dout * moved).sum(rows))
-            square = (moved * moved).sum(rows) if square is None else square
+        with library.precision(dtype):
+            change = tensor(direction) * tensor(np.broadcast_to(lengths, (1, width)))
+            for multiple in multiples:
+                moved = run(x + change * multiple) - base
+                changes.append((dout * moved).sum(rows))
+                square = (moved * moved).sum(rows) if square is None else square
         back = np.array([library.array(one) for one in (*changes, square)]).astype(call.x.dtype)
         return back[:-1], back[-1]
 
