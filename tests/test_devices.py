@@ -63,6 +63,9 @@ def differ(layer: Any, call: Call) -> set[str]:
     mine, other = (slopes(one, directions, scale, noise) for one in lines)
     off = {name for name in ("norm", "lump", "storing", "base") if not near_to(*(getattr(one, name) for one in lines))}
     assert mine.value.dtype == call.x.dtype or call.x.dtype == np.float32
+    ramp = np.linspace(-1.0, 2.0, len(call.x))[:, None]
+    far = zip(*(one.at(ramp, scale) for one in lines), strict=True)
+    off |= {"far"} if not all(np.allclose(one, other, rtol=1e-3, atol=1e-5) for one, other in far) else set()
     wrong = np.abs(mine.value - other.value) > mine.error + other.error
     size = np.abs(other.value).max(axis=0)
     assert np.all(mine.error < (1e-4 if call.x.dtype == np.float64 else 0.3) * size), "bars that say nothing"
