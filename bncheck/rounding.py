@@ -44,6 +44,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
+from bncheck.views import View
 from bncheck.vocabulary import Mode
 
 _SAMPLE = 64  # rows of a column that tell whether its values repeat
@@ -82,6 +83,36 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
     return Allowance(
         Gradients(scale, sizes, np.abs(dout).sum(axis=0)), Gradients(rounding + lost, dgamma + lost, dbeta + lost)
     )
+
+
+def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View) -> Array:
+    """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
+
+    Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
+    m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
+    entry are its own:
+
+        rho (|s . dx| + 2 inv |m| |s . xhat|) + inv |s . 1| (c u mean|g| + w(g) / N + delta (|m| + mu))
+            + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
+    """
+    wide, dout = call.astype(np.float64), dout.astype(np.float64)
+    column, n = _Column.of(wide, dtype), len(dout)
+    xhat, g = column.xhat(wide.x), dout * wide.gamma
+    size = np.abs(g)
+    if not column.of_batch:
+        own = 8 * column.u * column.inv * size + column.eta
+        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(own))
+    mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
+    mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
+    mu = mu + column.relative * through + column.eta * column.inv
+    ones, along = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat))
+    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * (np.abs(m) + mu)
+    dx = view.of(column.inv * (g - mean - xhat * m))
+    common = column.relative * (np.abs(dx) + 2 * column.inv * np.abs(m) * along)
+    common = common + column.inv * (ones * of_mean + along * mu)
+    own = 8 * column.u * column.inv * (size + size.mean(axis=0) + np.abs(xhat) * np.abs(m))
+    own += column.inv * column.iota * (np.abs(m) + mu) + 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
+    return np.asarray(common + view.bound(own))
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:

@@ -322,7 +322,7 @@ class Apart(Torch):
         return super().tensor(array).clone()
 
 
-def test_tensors_go_to_where_the_module_lives(torch: Any) -> None:
+def test_tensors_go_to_where_the_module_lives(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing can be computed on the device meta, but one sees what is handed over."""
     seen: list[Any] = []
 
@@ -331,8 +331,11 @@ def test_tensors_go_to_where_the_module_lives(torch: Any) -> None:
             seen.extend((x.device.type, self.weight.device.type, self.running_var.device.type))
             return super().forward(x)
 
-    layer = made(BatchNorm(5, device="meta"))
-    assert home_of(BatchNorm(5, device="meta")).type == layer.library.place.type == "meta"
+    there = home_of(BatchNorm(5, device="meta"))
+    assert there.type == "meta"
+    layer = made(BatchNorm(5))
+    assert layer.library.place.type == "cpu"
+    layer = replace(layer, make=lambda *_: BatchNorm(5, device="meta"), library=Torch(device=there))
     seen.clear()
     with pytest.raises(LayerRaised, match="meta"):
         layer.forward(call_of())
@@ -340,6 +343,8 @@ def test_tensors_go_to_where_the_module_lives(torch: Any) -> None:
     with torch.device("meta"):
         assert Torch().place.type == "meta"
     assert Torch().place.type == "cpu"
+    monkeypatch.setattr(torch_layers, "home_of", lambda _: torch.device("cpu", 0))
+    assert made(torch.nn.BatchNorm1d).library.place == torch.device("cpu", 0)
 
 
 def test_what_is_written_into_dout_elsewhere_is_seen(torch: Any) -> None:

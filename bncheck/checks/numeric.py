@@ -16,6 +16,7 @@ from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
 from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass, Walk
+from bncheck.layers.travelling import Traveller
 from bncheck.projections import Directions, Line, Slopes, line, slopes, walked
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
@@ -55,6 +56,15 @@ class Measured(NamedTuple):
         return Gradients(self.dx.value, *self.parameters.value)
 
 
+class Workers(NamedTuple):
+    """Others who carry the blocks of a large batch."""
+
+    executor: Any
+    """As ``executors.run_all`` takes it."""
+    layer: Traveller
+    """The layer as it is sent to them."""
+
+
 class Question(NamedTuple):
     """What is asked about a layer."""
 
@@ -64,6 +74,7 @@ class Question(NamedTuple):
     check: CheckSettings
     entangled: bool = False
     """The columns of the layer are not independent."""
+    workers: Workers | None = None
 
     @property
     def call(self) -> Call:
