@@ -15,11 +15,9 @@ from bncheck.vocabulary import Mode, Severity
 
 _OF_GRADIENTS = {f"BN1{n:02}" for n in range(1, 11)} | {f"BN2{n:02}" for n in range(1, 6)}
 _FOLLOWS = {
-    "BN305": {"BN205"},
     # Running averages over the same axes, and gradients that nothing can be said of.
     "BN306": {"BN007", "BN108", "BN110", "BN205", "BN412"},
     "BN005": _OF_GRADIENTS | {"BN007", "BN308", "BN412"},  # of what differs from run to run nothing is known
-    "BN405": {"BN404"},  # eps is in the average already
     "BN502": {"BN003"},
 }
 _OF_SHAPE = {"BN002", "BN201"}

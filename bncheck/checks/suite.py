@@ -89,7 +89,7 @@ class _Suite:
         self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
-        yield self._guarded(lambda: running.check(self.subject))
+        yield self._guarded(lambda: running.check(self.subject, reading))
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
         right = bool(reading and not reading.codes)
