@@ -42,9 +42,8 @@ def diagnose(
         read_as = paths.read(case) if readable else [paths.Diagnosis("BN110", "the numerical dx is no number")]
         for diagnosis in read_as:
             yield CATALOGUE[diagnosis.code].found("dx", f"{diagnosis.evidence}; {failed['dx'].reason}")
-    for name, diagnosis in sums.read(case, made, right, allowed).items():
-        if name in failed:
-            yield CATALOGUE[diagnosis.code].found(name, diagnosis.evidence)
+    for name, diagnosis in sums.read(case, made, right, allowed, failed).items():
+        yield CATALOGUE[diagnosis.code].found(name, diagnosis.evidence)
 
 
 def wrong_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], entries: int) -> Finding:

@@ -177,24 +177,25 @@ def _kept(subject: Subject, both: tuple[Average, Average]) -> float:
 
 def _shares(subject: Subject, read: list[Average], right: float) -> Iterator[Finding]:
     traits, shares = subject.layer.traits, [f for a in read if (f := a.fit)]
-    said = f"a training step makes {_told(read)}"
-    to = _explained(read, [a.right(right) for a in read])
-    for f in shares:
-        if abs(f.kept + f.taken - 1) > 10 * f.within:
-            evidence = f"{said}, {to}: the shares add up to {f.kept + f.taken:.4g} and not to 1"
-            yield CATALOGUE["BN412"].found("running statistics", evidence)
-            return
     by_default = traits.kept_by_default
-    if by_default is not None and by_default < 0.5 and traits.takes_momentum:
-        evidence = f"left to itself the layer keeps {by_default:.3g} of what was at each step"
-        yield CATALOGUE["BN406"].found("momentum", evidence)
+
+    def evidence(remark: str) -> str:
+        explanation = _explained(read, [a.right(right) for a in read])
+        return f"a training step makes {_told(read)}, {explanation}: {remark}"
+
+    if odd := [f for f in shares if abs(f.kept + f.taken - 1) > 10 * f.within]:
+        remark = f"the shares add up to {odd[0].kept + odd[0].taken:.4g} and not to 1"
+        yield CATALOGUE["BN412"].found("running statistics", evidence(remark))
+    elif by_default is not None and by_default < 0.5 and traits.takes_momentum:
+        remark = f"left to itself the layer keeps {by_default:.3g} of what was at each step"
+        yield CATALOGUE["BN406"].found("momentum", remark)
     elif not traits.takes_momentum and shares and max(f.kept for f in shares) < 0.5 and not _cumulative(shares):
-        evidence = f"{said}, {to}: {shares[0].kept:.3g} of what was is kept, and the rest forgotten at each step"
-        yield CATALOGUE["BN406"].found("momentum", evidence)
+        remark = f"only {shares[0].kept:.3g} of what was is kept at each step"
+        yield CATALOGUE["BN406"].found("momentum", evidence(remark))
     elif traits.takes_momentum and any(abs(f.kept - right) > 10 * f.within for f in shares):
-        evidence = f"{said}, {to}: {right:.4g} of what was should have been kept"
         reversed_ = any(abs(f.kept - (1 - right)) < 1e-6 for f in shares)
-        yield CATALOGUE["BN406" if reversed_ else "BN412"].found("momentum", evidence)
+        remark = f"{right:.4g} of what was should have been kept"
+        yield CATALOGUE["BN406" if reversed_ else "BN412"].found("momentum", evidence(remark))
 
 
 def _cumulative(shares: list[Fit]) -> bool:

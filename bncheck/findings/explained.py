@@ -44,8 +44,8 @@ def unexplained(made: Array, right: Array, guesses: Mapping[str, Array]) -> str:
 def worst(name: str, made: Array, right: Array, allowed: Array | float = 0.0) -> str:
     """Where an array, (N, D) or (D,), is wrong, and by how much at the worst."""
     with np.errstate(all="ignore"):
-        off = np.abs(np.asarray(made, dtype=float) - right)
-    at = tuple(int(i) for i in np.unravel_index(np.nanargmax(off), off.shape))
+        off = np.nan_to_num(np.abs(np.asarray(made, dtype=float) - right), nan=np.inf)
+    at = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
     place = f"{name}[{', '.join(map(str, at))}] = {made[at]:.6g} where {right[at]:.6g} is right"
     return f"off by up to {off[at]:.3g}, {spread(off > allowed)}: {place}"
 

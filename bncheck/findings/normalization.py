@@ -94,6 +94,11 @@ class Reading(NamedTuple):
         """The mean and the variance that it normalizes by, as they are broadcast."""
         return _statistics(self.ways, call)
 
+    def normalizes(self, call: Call) -> tuple[Array, Array]:
+        """x - mean, and what that is multiplied by; their product is what the layer takes for xhat."""
+        mean, root = _divided(self.ways, call)
+        return call.x - mean, 1 / root
+
     def explains(self, observed: Observed, test: bool) -> str:
         """How well, in words."""
         guess = _joined(self.out(call) for call, _, _ in observed)
@@ -162,7 +167,7 @@ def _said(ways: tuple[Way, ...]) -> str:
     if all(source.does):
         return formula
     batch = " and ".join(name for name in (mean, var) if not name.startswith("running"))
-    how = f"with {batch} of {axes.said}"
+    how = f"with {batch} of {axes.said} of x"
     return f"{formula}, {how}" + ("" if source.does[1] else f", var {variance.said}")
 
 

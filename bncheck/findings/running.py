@@ -68,7 +68,7 @@ def _variances(var: str, value: Array, n: int, eps: float) -> list[Averaged]:
         Averaged("standard deviation", f"sqrt({var})", np.sqrt(value), ("BN410",)),
         Averaged("standard deviation with eps", f"sqrt({var} + eps)", np.sqrt(value + eps), ("BN410",)),
         Averaged("unbiased standard deviation", f"sqrt({var} * N / (N - 1))", np.sqrt(value * more), ("BN410",)),
-        Averaged("inverse standard deviation", f"1 / sqrt({var} + eps)", 1 / np.sqrt(value + eps), ("BN410",)),
+        Averaged("inverse standard deviation", f"(1 / sqrt({var} + eps))", 1 / np.sqrt(value + eps), ("BN410",)),
     ]
 
 
