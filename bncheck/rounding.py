@@ -32,12 +32,17 @@ term by term the gradients are off by
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
+
+A layer may divide by something else than the root, inv = f(var), and be the right layer for all that its gradients are
+concerned.  With bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)),
+that is bend / inv³ times what stands above for its xhat and inv.  kappa, delta and iota are in proportion to inv.  A
+relative error of var + eps becomes one of inv bend (var + eps) / inv times as large as in the definition, where that is 1.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -56,24 +61,43 @@ class Allowance(NamedTuple):
     rounding: Gradients
 
 
-def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
-    """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
+class Forward(Protocol):
+    """What a layer multiplies x - mean by, as a function of the variance; (D,) each."""
+
+    @property
+    def inv(self) -> Array:
+        """f(var)."""
+
+    @property
+    def bend(self) -> Array:
+        """-2 f'(var)."""
+
+    @property
+    def gamma(self) -> Array:
+        """As far as it is applied."""
+
+
+def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None = None) -> Allowance:
+    """What a good implementation that computes in ``dtype`` may be off by, entry by entry.
+
+    ``own`` is what its forward pass computes, where that is not the definition.
+    """
     wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype), len(dout)
+    column, n = _Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
-    xhat, g = column.xhat(wide.x), dout * wide.gamma
+    gamma, bent = (wide.gamma, 1.0) if own is None else (own.gamma, own.bend / own.inv**3)
+    xhat, g = column.xhat(wide.x), dout * gamma
     products = dout * xhat
     sizes = np.abs(products).sum(axis=0)
     scale = inv * np.abs(g)
     rounding = relative * scale
     if column.of_batch:
-        through = np.abs(wide.gamma) * sizes / n
+        through = np.abs(gamma) * sizes / n
         mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
         mu = mu + eta * inv
-        scale = scale + inv * (np.abs(g).mean(axis=0) + np.abs(xhat) * through)
-        rounding = relative * scale + inv * (
-            column.alike(g) / n + (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
-        )
+        scale = scale + inv * (np.abs(g).mean(axis=0) + bent * np.abs(xhat) * through)
+        of_variance = (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
+        rounding = relative * scale + inv * (column.alike(g) / n + bent * of_variance)
         # The gradient of the variance, node by node a number of its own, may underflow.
         rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
     dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
@@ -113,7 +137,7 @@ class _Column(NamedTuple):
     """Whether the statistics are the batch's own."""
 
     @classmethod
-    def of(cls, wide: Call, dtype: np.dtype[Any]) -> _Column:
+    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> _Column:
         info, x = np.finfo(dtype), wide.x
         u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
         c = u * summation(len(x))
@@ -124,6 +148,9 @@ class _Column(NamedTuple):
         alike = 0 if fixed else _of_mean(x, u) / len(x)
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
+        if own is not None:
+            growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
+            delta, iota, inv, relative = growth * delta, growth * iota, own.inv, steeper * relative
         return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
 
     def xhat(self, x: Array) -> Array:

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.checks.numeric import Measured
 from bncheck.findings import paths, sums
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.findings.normalization import read
 from bncheck.findings.own import Own
-from bncheck.layers.protocol import Call
 from bncheck.report import Finding, GradientResult
-from bncheck.rounding import forward_allowance
 from bncheck.vocabulary import Mode, Verdict
 
 _ROUNDINGS = 16
@@ -57,11 +53,5 @@ def _case(measured: Measured, dout: Array, made: Gradients, right: Gradients, al
     # A mistake may be larger than what it stands for, and rounds in proportion.
     own_rounding = _ROUNDINGS * np.finfo(measured.call.x.dtype).eps * np.abs(made.dx)
     within = allowed.dx + own_rounding
-    return paths.Case(call, dout.astype(np.float64), made.dx, right.dx, within, _own(call, measured.out), train)
-
-
-def _own(call: Call, out: Array) -> Own:
-    """What the layer's forward pass was read as on this batch; the definition where it is like nothing known."""
-    test = call.settings.mode is Mode.TEST
-    reading = read([(call, out.astype(np.float64), forward_allowance(call, out.dtype))], test)
-    return (reading and Own.of(call, reading)) or Own.of_definition(call)
+    own = measured.own or Own.of_definition(call)
+    return paths.Case(call, dout.astype(np.float64), made.dx, right.dx, within, own, train)

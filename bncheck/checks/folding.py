@@ -16,8 +16,8 @@ from bncheck.vocabulary import Mode, Severity
 
 _OF_GRADIENTS = {f"BN1{n:02}" for n in range(1, 11)} | {f"BN2{n:02}" for n in range(1, 6)}
 _FOLLOWS: dict[str, set[str | tuple[str, str]]] = {
-    # Averages over the same axes, where those are none that can be read.
-    "BN306": {"BN007", ("BN412", "running_mean"), ("BN412", "running_var")},
+    # Averages over the same axes, and what normalizes by them, where those are none that can be read.
+    "BN306": {"BN007", ("BN412", "running_mean"), ("BN412", "running_var"), ("BN412", "test mode")},
     "BN005": {*_OF_GRADIENTS, "BN007", "BN308", "BN412"},  # of what differs from run to run nothing is known
     "BN502": {"BN003"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,13 +12,16 @@ from bncheck import memory
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer
 from bncheck.passes import require_finite
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode
+
+if TYPE_CHECKING:
+    from bncheck.findings.own import Own
 
 Progress = Callable[[float, float], object]
 """Told (forward passes made, forward passes expected); may raise in order to stop."""
@@ -34,8 +37,8 @@ class Measured(NamedTuple):
     """The gradients that a layer returned, and what its forward pass says they are."""
 
     call: Call
-    out: Array
-    """The forward pass itself, in the precision of the differences."""
+    own: Own | None
+    """What the forward pass computes, where that is not the definition and is known."""
     shapes: tuple[tuple[int, ...], ...]
     """Of the gradients that the layer returned."""
     analytic: Gradients
@@ -71,12 +74,14 @@ def measure(
         shapes, analytic = tuple(np.shape(g) for g in made), _shaped(made, call)
         numeric = Numeric(layer, call, batch, check, progress, entangled)
         dx, parameters = numeric.dx(), numeric.parameters()
-        allowed = allowance(call, batch.dout, batch.x.dtype)
         values = Gradients(dx.value, *parameters.value)
         bars = Gradients(dx.error, parameters.error, parameters.error)
         out = numeric.out()
-        doubtful = disagreements(numeric.wide, numeric.dout, out, values, bars)
-    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
+        agrees = defined(numeric.wide, out)
+        instead = None if agrees.all() else own(call, out)
+        allowed = allowance(call, batch.dout, batch.x.dtype, instead)
+        doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars)
+    return Measured(call, instead, shapes, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
 
 
 def _shaped(made: Gradients, call: Call) -> Gradients:

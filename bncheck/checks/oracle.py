@@ -8,25 +8,45 @@ say the same within their bars.  If they do not, one of them has failed, and nei
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bncheck import batchnorm
 from bncheck.arrays import Array
-from bncheck.batchnorm import Gradients
+from bncheck.batchnorm import Gradients, Statistics
 from bncheck.layers.protocol import Call
 from bncheck.rounding import allowance, forward_allowance
 from bncheck.vocabulary import Mode
 
+if TYPE_CHECKING:
+    from bncheck.findings.own import Own
 
-def disagreements(call: Call, dout: Array, out: Array, numeric: Gradients, bars: Gradients) -> Gradients:
-    """Boolean arrays in the shapes of the gradients; ``bars`` are (D,) each.
 
-    ``out`` is the layer's own, from ``call``, in the precision of ``call``.
-    """
-    wide = call.astype(np.longdouble)
-    fixed = wide.running if call.settings.mode is Mode.TEST else None
-    truth_of_out = batchnorm.forward(wide.x, wide.gamma, wide.beta, call.settings.eps, fixed)
-    agrees = np.all(np.abs(out - truth_of_out) <= forward_allowance(call, call.x.dtype), axis=0)
+def defined(call: Call, out: Array) -> Array:
+    """(D,), whether ``out``, the layer's own from ``call`` in the precision of ``call``, is that of the definition."""
+    wide, fixed = _wide(call)
+    truth = batchnorm.forward(wide.x, wide.gamma, wide.beta, call.settings.eps, fixed)
+    return np.asarray(np.all(np.abs(out - truth) <= forward_allowance(call, call.x.dtype), axis=0))
+
+
+def own(call: Call, out: Array) -> Own | None:
+    """What the forward pass that made ``out`` computes instead of the definition; None where it is nothing known."""
+    # Loaded for layers that need it, and for no others.
+    from bncheck.findings.normalization import read
+    from bncheck.findings.own import Own
+
+    known = call.astype(np.float64)
+    observed = [(known, out.astype(np.float64), forward_allowance(known, out.dtype))]
+    reading = read(observed, call.settings.mode is Mode.TEST)
+    return reading and Own.of(known, reading)
+
+
+def disagreements(
+    call: Call, dout: Array, agrees: Array, numeric: Gradients, bars: Gradients
+) -> Gradients:
+    """Boolean arrays in the shapes of the gradients; ``bars`` and ``agrees``, of ``defined``, are (D,) each."""
+    wide, fixed = _wide(call)
     truth = batchnorm.backward(dout.astype(np.longdouble), wide.x, wide.gamma, call.settings.eps, fixed)
     rounding = allowance(call, dout, call.x.dtype).rounding
     return Gradients(
@@ -35,3 +55,8 @@ def disagreements(call: Call, dout: Array, out: Array, numeric: Gradients, bars:
             for n, t, bar, r in zip(numeric, truth, bars, rounding, strict=True)
         )
     )
+
+
+def _wide(call: Call) -> tuple[Call, Statistics | None]:
+    wide = call.astype(np.longdouble)
+    return wide, wide.running if call.settings.mode is Mode.TEST else None
