@@ -120,6 +120,14 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
 
 
+def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
+    """The relative error, (D,), that two passes over ``call.x`` in ``dtype`` may leave in var + eps.
+
+    inv = 1 / sqrt(var + eps) has half of it.
+    """
+    return 2 * _Column.of(call.astype(np.float64), dtype).relative
+
+
 class _Column(NamedTuple):
     """What is known of the columns of a batch and of arithmetic on them, in the terms above; (D,) each."""
 

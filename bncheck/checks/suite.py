@@ -94,7 +94,8 @@ class _Suite:
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
         yield self._guarded(lambda: self._gradients(reading, test_mode_too=not tested.findings))
-        yield self._guarded(lambda: stability.check(self.subject, reading))
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        yield self._guarded(lambda: stability.check(self.subject, reading, unknown))
 
     def _guarded(self, section: object) -> Outcome:
         try:

@@ -46,7 +46,8 @@ def worst(name: str, made: Array, right: Array, allowed: Array | float = 0.0) ->
     with np.errstate(all="ignore"):
         off = np.nan_to_num(np.abs(np.asarray(made, dtype=float) - right), nan=np.inf)
     at = tuple(int(i) for i in np.unravel_index(np.argmax(off), off.shape))
-    place = f"{name}[{', '.join(map(str, at))}] = {made[at]:.6g} where {right[at]:.6g} is right"
+    digits = next((k for k in range(6, 17) if f"{made[at]:.{k}g}" != f"{right[at]:.{k}g}"), 17)
+    place = f"{name}[{', '.join(map(str, at))}] = {made[at]:.{digits}g} where {right[at]:.{digits}g} is right"
     return f"off by up to {off[at]:.3g}, {spread(off > allowed)}: {place}"
 
 
