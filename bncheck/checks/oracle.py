@@ -42,9 +42,7 @@ def own(call: Call, out: Array) -> Own | None:
     return reading and Own.of(known, reading)
 
 
-def disagreements(
-    call: Call, dout: Array, agrees: Array, numeric: Gradients, bars: Gradients
-) -> Gradients:
+def disagreements(call: Call, dout: Array, agrees: Array, numeric: Gradients, bars: Gradients) -> Gradients:
     """Boolean arrays in the shapes of the gradients; ``bars`` and ``agrees``, of ``defined``, are (D,) each."""
     wide, fixed = _wide(call)
     truth = batchnorm.backward(dout.astype(np.longdouble), wide.x, wide.gamma, call.settings.eps, fixed)

@@ -101,7 +101,9 @@ def _never_updated(both: tuple[Average, Average], momentum: float) -> Finding:
     right = [a.right(momentum) for a in both]
     said = _explained(list(both), right, [a.old for a in both])
     place = worst("running_mean", both[0].new, right[0])
-    return CATALOGUE["BN408"].found("running statistics", f"two training steps leave them as they were, {said}; {place}")
+    return CATALOGUE["BN408"].found(
+        "running statistics", f"two training steps leave them as they were, {said}; {place}"
+    )
 
 
 def _convention(subject: Subject) -> Iterator[str]:
@@ -121,8 +123,7 @@ def _starts(subject: Subject, both: tuple[Average, Average], reading: Reading | 
     if first is None or None in found:
         return ["", ""]
     known = (
-        candidates(batch.x, subject.settings.eps, of, own)
-        for of, own in zip(_OF, _own(reading, call), strict=True)
+        candidates(batch.x, subject.settings.eps, of, own) for of, own in zip(_OF, _own(reading, call), strict=True)
     )
     return [_start(f, value, of) for f, value, of in zip(found, first, known, strict=True) if f]
 

@@ -130,7 +130,10 @@ def main() -> None:
             print(f"    {code} {where}: {', '.join(sorted(seen)) or 'nothing'}")
     told = [_pair(one, other) for one, other in pairs()]
     seen_by = [({one, other} - {lost}, seen) for one, other, seen, lost in told]
-    print(f"two mistakes: {sum(seen == shown for shown, seen in seen_by)} of {len(told)} told as what can be seen of both", end=", ")
+    print(
+        f"two mistakes: {sum(seen == shown for shown, seen in seen_by)} of {len(told)} told as what can be seen of both",
+        end=", ",
+    )
     print(f"{sum(shown <= seen for shown, seen in seen_by)} with something else besides")
     lost_of = [(one, other, lost) for one, other, _, lost in told if lost]
     print(f"    of these, hidden, for one leaves no trace beside the other: {len(lost_of)}")
