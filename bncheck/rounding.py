@@ -33,10 +33,10 @@ term by term the gradients are off by
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
 
-A layer may divide by something else than the root, inv = f(var), and be the right layer for all that its gradients are
-concerned.  With bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)),
-that is bend / inv³ times what stands above for its xhat and inv.  kappa, delta and iota are in proportion to inv.  A
-relative error of var + eps becomes one of inv bend (var + eps) / inv times as large as in the definition, where that is 1.
+A layer may divide by something else than the root, inv = f(var), and have the right gradients all the same.  With
+bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)): bend / inv³
+times what stands above, for its own xhat and inv.  kappa, delta and iota are in proportion to inv.  What is a relative
+error of inv in the definition is one of bend (var + eps) / inv times that here; in the definition that factor is 1.
 """
 
 from __future__ import annotations

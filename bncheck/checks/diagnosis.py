@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.checks.numeric import Measured
 from bncheck.findings import paths, sums

@@ -101,9 +101,8 @@ def _never_updated(both: tuple[Average, Average], momentum: float) -> Finding:
     right = [a.right(momentum) for a in both]
     said = _explained(list(both), right, [a.old for a in both])
     place = worst("running_mean", both[0].new, right[0])
-    return CATALOGUE["BN408"].found(
-        "running statistics", f"two training steps leave them as they were, {said}; {place}"
-    )
+    evidence = f"two training steps leave them as they were, {said}; {place}"
+    return CATALOGUE["BN408"].found("running statistics", evidence)
 
 
 def _convention(subject: Subject) -> Iterator[str]:

@@ -130,8 +130,8 @@ def _normalization(
         return
     evidence = f"test mode computes {reading.said}, {reading.explains(seen, test=True)}"
     yield from (CATALOGUE[code].found("test mode", evidence) for code in reading.codes)
-    another = train and reading.denominator is not train.denominator
-    if another and not reading.codes and {"BN302", "BN303", "BN304"} & set(train.codes):
+    apart = train is not None and reading.denominator is not train.denominator
+    if train and apart and not reading.codes and {"BN302", "BN303", "BN304"} & set(train.codes):
         yield CATALOGUE["BN404"].found("test mode", f"test mode computes {reading.said}, and training {train.said}")
 
 

@@ -56,8 +56,9 @@ def spread(wrong: Array) -> str:
     if wrong.all():
         return "in every entry"
     table = np.atleast_2d(wrong)
-    columns = _among("column", table.any(axis=0))
-    return f"in {columns}" if wrong.ndim == 1 else f"in {_among('row', table.any(axis=1))} of {columns}"
+    rows, columns = (np.asarray(table.any(axis=axis)) for axis in (1, 0))
+    of_columns = _among("column", columns)
+    return f"in {of_columns}" if wrong.ndim == 1 else f"in {_among('row', rows)} of {of_columns}"
 
 
 def listed(places: Array) -> str:

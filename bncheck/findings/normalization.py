@@ -179,13 +179,14 @@ def _out(ways: tuple[Way, ...], call: Call) -> Array:
 
 def _statistics(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
     source, axes, variance = (way.does for way in ways[:3])
-    mean, var = (None, None) if all(source) else axes(call.x)
-    if not source[1]:
-        var = var * variance(len(call.x))
-    if any(source):
-        assert call.running is not None
-        mean, var = (kept if s else own for s, kept, own in zip(source, call.running, (mean, var), strict=True))
-    return mean, var
+    found = []
+    for k, running in enumerate(source):
+        if running:
+            assert call.running is not None
+            found.append(call.running[k])
+        else:
+            found.append(axes(call.x)[k] * (1.0, variance(len(call.x)))[k])
+    return found[0], found[1]
 
 
 def _divided(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:

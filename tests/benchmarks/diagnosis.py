@@ -129,18 +129,15 @@ def main() -> None:
         if seen != {code}:
             print(f"    {code} {where}: {', '.join(sorted(seen)) or 'nothing'}")
     told = [_pair(one, other) for one, other in pairs()]
-    seen_by = [({one, other} - {lost}, seen) for one, other, seen, lost in told]
-    print(
-        f"two mistakes: {sum(seen == shown for shown, seen in seen_by)} of {len(told)} told as what can be seen of both",
-        end=", ",
-    )
-    print(f"{sum(shown <= seen for shown, seen in seen_by)} with something else besides")
+    shown = [{one, other} - {lost} for one, other, _, lost in told]
+    exact = sum(seen == expected for (_, _, seen, _), expected in zip(told, shown, strict=True))
+    print(f"two mistakes: {exact} of {len(told)} told as both and no more, or as the one that can be seen")
     lost_of = [(one, other, lost) for one, other, _, lost in told if lost]
-    print(f"    of these, hidden, for one leaves no trace beside the other: {len(lost_of)}")
+    print(f"hidden: {len(lost_of)} of these, where the second leaves no trace beside the first")
     for one, other, lost in lost_of:
-        print(f"        {one} and {other}: with and without {lost} the layer gives the same numbers")
-    for (shown, seen), (one, other, *_) in zip(seen_by, told, strict=True):
-        if seen != shown:
+        print(f"    {one} and {other}: with and without {lost} the layer gives the same numbers")
+    for (one, other, seen, _), expected in zip(told, shown, strict=True):
+        if seen != expected:
             print(f"    {one} and {other}: {', '.join(sorted(seen)) or 'nothing'}")
 
 
