@@ -36,10 +36,11 @@ def own(call: Call, out: Array) -> Own | None:
     from bncheck.findings.normalization import read
     from bncheck.findings.own import Own
 
-    known = call.astype(np.float64)
-    observed = [(known, out.astype(np.float64), forward_allowance(known, out.dtype))]
+    # In the precision of out, at the least: a narrower one would differ by its own rounding.
+    wide = np.promote_types(out.dtype, np.float64)
+    observed = [(call.astype(wide), out.astype(wide), forward_allowance(call, out.dtype))]
     reading = read(observed, call.settings.mode is Mode.TEST)
-    return reading and Own.of(known, reading)
+    return reading and Own.of(call.astype(np.float64), reading)
 
 
 def disagreements(call: Call, dout: Array, agrees: Array, numeric: Gradients, bars: Gradients) -> Gradients:
