@@ -19,10 +19,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stream",),
-    ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph"),
+    ("batchnorm", "executors", "journal", "memory", "report", "settings"),
+    ("batch", "explanation", "graph", "grid", "tracing"),
     ("differences", "layers", "reading", "writing"),
-    ("findings", "rounding"),
+    ("findings", "projections", "rounding"),
     ("passes",),
     ("checks", "render"),
     ("cli", "pytest_plugin"),
@@ -33,11 +33,14 @@ FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 ALONE = {
     "batchnorm": {"arrays"},
     "differences": {"arrays", "stream"},
+    "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
+    "executors": {"errors"},
+    "journal": {"errors"},
+    "render": {"arrays", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
-FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
+FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
 SPEAKING = {"cli", "render", "__main__"}
 
 
@@ -137,7 +140,8 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.tensors.torch": {"torch"}}.get(module, set())
+    adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")
@@ -185,12 +189,15 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
+        ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
         ("grad", {"rich", "numpy.ma", "pathlib"}),
         ("grad --format json", {"rich"}),
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
         ("generate", {"rich"}),
+        ("trace --n 4 --d 2", {"rich"}),
     ],
 )
 def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bncheck import batchnorm
-from bncheck.arrays import Array
+from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
+from bncheck.checks.views import ENTRIES, View, bounds, seen
 from bncheck.layers.protocol import Call
 from bncheck.rounding import allowance, forward_allowance
 from bncheck.vocabulary import Mode
@@ -23,15 +24,23 @@ if TYPE_CHECKING:
     from bncheck.findings.own import Own
 
 
-def defined(call: Call, out: Array) -> Array:
-    """(D,), whether ``out``, the layer's own from ``call`` in the precision of ``call``, is that of the definition."""
-    wide, fixed = _wide(call)
+def defined(call: Call, out: Array, dtype: DTypeLike = np.longdouble) -> Array:
+    """(D,), whether ``out``, the layer's own from ``call`` in the precision of ``call``, is that of the definition.
+
+    ``dtype`` is that of the closed form.
+    """
+    wide, fixed = _wide(call, dtype)
     truth = batchnorm.forward(wide.x, wide.gamma, wide.beta, call.settings.eps, fixed)
     return np.asarray(np.all(np.abs(out - truth) <= forward_allowance(call, call.x.dtype), axis=0))
 
 
-def own(call: Call, out: Array) -> Own | None:
-    """What the forward pass that made ``out`` computes instead of the definition; None where it is nothing known."""
+def own(call: Call, out: Array, agrees: Array) -> Own | None:
+    """What the forward pass computes instead of the definition; None where that is nothing known, or no other.
+
+    ``agrees`` is what ``defined`` says of ``out``.
+    """
+    if agrees.all():
+        return None
     # Loaded for layers that need it, and for no others.
     from bncheck.findings.normalization import read
     from bncheck.findings.own import Own
@@ -43,19 +52,30 @@ def own(call: Call, out: Array) -> Own | None:
     return reading and Own.of(call.astype(np.float64), reading)
 
 
-def disagreements(call: Call, dout: Array, agrees: Array, numeric: Gradients, bars: Gradients) -> Gradients:
-    """Boolean arrays in the shapes of the gradients; ``bars`` and ``agrees``, of ``defined``, are (D,) each."""
-    wide, fixed = _wide(call)
-    truth = batchnorm.backward(dout.astype(np.longdouble), wide.x, wide.gamma, call.settings.eps, fixed)
+def disagreements(
+    call: Call,
+    dout: Array,
+    agrees: Array,
+    numeric: Gradients,
+    bars: Gradients,
+    view: View = ENTRIES,
+    dtype: DTypeLike = np.longdouble,
+) -> Gradients:
+    """Boolean arrays in the shapes of the gradients, dx as ``view`` looks at it; ``bars`` are (D,) each.
+
+    ``agrees``, of ``defined``, is (D,) too.  ``dtype`` is that of the closed form.
+    """
+    wide, fixed = _wide(call, dtype)
+    truth = batchnorm.backward(dout.astype(dtype, copy=False), wide.x, wide.gamma, call.settings.eps, fixed)
     rounding = allowance(call, dout, call.x.dtype).rounding
     return Gradients(
         *(
             agrees & np.isfinite(n) & (np.abs(n - t) > bar + r)
-            for n, t, bar, r in zip(numeric, truth, bars, rounding, strict=True)
+            for n, t, bar, r in zip(numeric, seen(truth, view), bars, bounds(rounding, view), strict=True)
         )
     )
 
 
-def _wide(call: Call) -> tuple[Call, Statistics | None]:
-    wide = call.astype(np.longdouble)
+def _wide(call: Call, dtype: DTypeLike) -> tuple[Call, Statistics | None]:
+    wide = call.astype(dtype)
     return wide, wide.running if call.settings.mode is Mode.TEST else None

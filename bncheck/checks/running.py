@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,12 @@ class Average(NamedTuple):
     def fit(self) -> Fit | None:
         return self.fits[0] if self.fits[0].fits else None
 
+    @property
+    def stuck(self) -> bool:
+        """One of the two may stay where it started."""
+        found = self.fit
+        return found is not None and max(abs(found.taken), abs(found.kept - 1)) <= found.within
+
     def right(self, kept: float) -> Array:
         """What the step should have made of it, if it keeps so much."""
         definition = next(f.what for f in self.fits if f.what.said in ("mean", "variance"))
@@ -58,7 +64,7 @@ def check(subject: Subject, reading: Reading | None) -> Outcome:
         return Outcome((found,), "of another shape than a row of x")
     both = _averages(subject, *steps[-1], reading)
     if all(np.array_equal(old.mean, new.mean) and np.array_equal(old.var, new.var) for old, new, _ in steps):
-        return Outcome((_never_updated(both, subject.settings.momentum),), "never updated")
+        return Outcome((_never_updated(subject, both),), "never updated")
     findings = tuple(_judge(subject, both))
     starts = _starts(subject, both, reading)
     said = [f"running {name}: {_said(a.fit)}{starts[k]}" for k, (name, a) in enumerate(zip(_OF, both, strict=True))]
@@ -97,12 +103,15 @@ def _own(reading: Reading | None, call: Call) -> tuple[Array | None, Array | Non
     return np.ravel(mean) + np.zeros(d), np.ravel(var) + np.zeros(d)
 
 
-def _never_updated(both: tuple[Average, Average], momentum: float) -> Finding:
-    right = [a.right(momentum) for a in both]
-    said = _explained(list(both), right, [a.old for a in both])
-    place = worst("running_mean", both[0].new, right[0])
-    evidence = f"two training steps leave them as they were, {said}; {place}"
+def _never_updated(subject: Subject, both: tuple[Average, Average]) -> Finding:
+    evidence = f"two training steps leave them as they were, {_kept_as_it_was(subject, both)}"
     return CATALOGUE["BN408"].found("running statistics", evidence)
+
+
+def _kept_as_it_was(subject: Subject, stuck: Sequence[Average]) -> str:
+    right = [a.right(subject.settings.momentum) for a in stuck]
+    place = worst(stuck[0].name, stuck[0].new, right[0])
+    return f"{_explained(stuck, right, [a.old for a in stuck])}; {place}"
 
 
 def _convention(subject: Subject) -> Iterator[str]:
@@ -155,7 +164,11 @@ def _steps(subject: Subject) -> Iterator[tuple[Statistics, Statistics, Call]]:
 
 
 def _judge(subject: Subject, both: tuple[Average, Average]) -> Iterator[Finding]:
-    kept = _kept(subject, both)
+    moving, kept = [a for a in both if a.fit and not a.stuck], _kept(subject, both)
+    for average in both:
+        if average.stuck:
+            evidence = f"two training steps leave {average.name} as it was, {_kept_as_it_was(subject, [average])}"
+            yield CATALOGUE["BN408"].found(average.name, evidence)
     for average in both:
         if average.fit is None:
             yield CATALOGUE["BN412"].found(average.name, average.nearest(average.right(kept)))
@@ -164,12 +177,12 @@ def _judge(subject: Subject, both: tuple[Average, Average]) -> Iterator[Finding]
             right = average.right(average.fit.kept if code == "BN407" and average.fit else kept)
             evidence = f"a training step makes {_told([average])}, {_explained([average], [right])}"
             yield CATALOGUE[code].found(average.name, evidence)
-    yield from _shares(subject, [a for a in both if a.fit], kept)
+    yield from _shares(subject, moving, kept)
 
 
 def _kept(subject: Subject, both: tuple[Average, Average]) -> float:
     """The share that should be kept: what was asked for, or of the shares of a layer that nobody can ask the large."""
-    shares = [f for a in both if (f := a.fit)]
+    shares = [f for a in both if (f := a.fit) and not a.stuck]
     if subject.layer.traits.takes_momentum or not shares:
         return subject.settings.momentum
     return max(shares[0].kept, 1 - shares[0].kept)
@@ -203,11 +216,11 @@ def _cumulative(shares: list[Fit]) -> bool:
     return all(any(abs(f.kept - (n - 1) / n) < 1e-6 for n in range(2, 6)) for f in shares)
 
 
-def _told(read: list[Average]) -> str:
+def _told(read: Sequence[Average]) -> str:
     return " and ".join(f.sentence(a.name) for a in read if (f := a.fit))
 
 
-def _explained(read: list[Average], right: list[Array], guess: list[Array] | None = None) -> str:
+def _explained(read: Sequence[Average], right: list[Array], guess: list[Array] | None = None) -> str:
     made = np.concatenate([a.new for a in read])
     values = guess or [f.value for a in read if (f := a.fit)]
     return explained(made, np.concatenate(right), np.concatenate(values))

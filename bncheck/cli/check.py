@@ -63,11 +63,10 @@ def check(
         return rerun(timeout)
     from bncheck.checks.suite import check_layer
     from bncheck.layers.resolve import resolve
-    from bncheck.settings import CheckSettings
 
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")
-    settings, asked = layer.settings(), CheckSettings(probes=evidence.probes, strict=evidence.strict)
+    settings, asked = layer.settings(), evidence.check()
     batch = layer.prepare(origin.get(), origin, out)
     resolved = resolve(layer_name, isolate)
     if not out.quiet:

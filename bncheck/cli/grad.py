@@ -56,12 +56,11 @@ def grad(
     bncheck generate | bncheck grad - --format json | jq .verdict
     """
     from bncheck.checks.gradients import check_gradients
-    from bncheck.settings import CheckSettings
 
     if reproduce is not None and layer.impl is None:
         raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")
     settings = layer.settings()
-    check = CheckSettings(Method(method), step, rtol, *evidence)
+    check = evidence.check(method=Method(method), step=step, rtol=rtol)
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:

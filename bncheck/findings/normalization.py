@@ -66,6 +66,7 @@ _SOURCE = (
     Way("the running mean and the batch's variance", (True, False), (), ("BN409",)),
 )
 _OF_BATCH = _SOURCE[1]
+_FIRST, _ALL = slice(16), slice(None)
 
 Observed = list[tuple[Call, Array, Array]]
 """(call, out, allowed) of some passes."""
@@ -94,6 +95,10 @@ class Reading(NamedTuple):
         """The mean and the variance that it normalizes by, as they are broadcast."""
         return _statistics(self.ways, call)
 
+    def allowed(self, call: Call, allowed: Array) -> Array:
+        """What is ``allowed`` to the definition, for these ways."""
+        return _rounding(self.ways, call, allowed)
+
     def normalizes(self, call: Call) -> tuple[Array, Array]:
         """x - mean, and what that is multiplied by; their product is what the layer takes for xhat."""
         mean, root = _divided(self.ways, call)
@@ -110,11 +115,103 @@ def read(observed: Observed, test: bool, excused: Collection[Way] = ()) -> Readi
 
     A way that is ``excused`` counts as none: its mistake was told elsewhere, or explains another.
     """
+    held = [_Held(call, out, allowed) for call, out, allowed in observed]
     ranked = ((_codes(ways, test, excused), ways) for ways in _combinations(test))
     for codes, ways in sorted(ranked, key=lambda each: (len(each[0]), len(_codes(each[1], test)))):
-        if all(_agrees(_out(ways, call), out, _rounding(ways, call, allowed)) for call, out, allowed in observed):
+        # Most combinations are refuted by a few rows.
+        if all(one.agrees(ways, rows) for rows in (_FIRST, _ALL) for one in held):
             return Reading(codes, _said(ways), ways)
     return None
+
+
+class _Held:
+    """An output that combinations are held against; statistics are taken once for all of them."""
+
+    def __init__(self, call: Call, out: Array, allowed: Array) -> None:
+        self.call, self.made, self.allowed = call, out, allowed
+        self._taken: dict[tuple[Way, ...], tuple[Array, Array]] = {}
+
+    def agrees(self, ways: tuple[Way, ...], rows: slice) -> bool:
+        found = tuple(np.broadcast_to(each, self.call.x.shape)[rows] for each in self._statistics(ways[:3]))
+        guess = _applied(ways, self.call._replace(x=self.call.x[rows]), found[0], found[1])
+        plain = self._statistics((ways[0], _AXES[0], _VARIANCE[0]))[1]
+        within = _grown(ways, self.call, self.allowed[rows], plain, found[1])
+        return bool(np.all(np.abs(guess - self.made[rows]) <= within + 1e-12 * np.abs(guess)))
+
+    def _statistics(self, ways: tuple[Way, ...]) -> tuple[Array, Array]:
+        if ways not in self._taken:
+            self._taken[ways] = _statistics(ways, self.call)
+        return self._taken[ways]
+
+
+def nearest(observed: Observed, test: bool) -> str:
+    """Of outputs that nothing agrees with: which combination comes nearest, how near, and where it is wrong."""
+    guesses = {_said(ways): _joined(_out(ways, call) for call, _, _ in observed) for ways in _combinations(test)}
+    return f"{unexplained(*_made_and_right(observed, test), guesses)}; {worst_of(observed, test)}"
+
+
+def definition(call: Call, test: bool) -> Array:
+    """out as it should be."""
+    return _out((_SOURCE[0] if test else _OF_BATCH, _AXES[0], _VARIANCE[0], _DENOMINATOR[0], _AFFINE[0]), call)
+
+
+def worst_of(observed: Observed, test: bool) -> str:
+    """Where the output that is furthest from the definition is so."""
+    made = ((out, definition(call, test), allowed) for call, out, allowed in observed)
+    return worst("out", *max(made, key=lambda each: float(np.nanmax(np.abs(each[0] - each[1])))))
+
+
+def _made_and_right(observed: Observed, test: bool) -> tuple[Array, Array]:
+    return _joined(out for _, out, _ in observed), _joined(definition(call, test) for call, _, _ in observed)
+
+
+def _joined(arrays: Iterable[Array]) -> Array:
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def _combinations(test: bool) -> Iterator[tuple[Way, ...]]:
+    sources = _SOURCE if test else (_OF_BATCH,)
+    for source, axes, variance, denominator, affine in itertools.product(
+        sources, _AXES, _VARIANCE, _DENOMINATOR, _AFFINE
+    ):
+        running_mean, running_var = source.does
+        of_columns = axes is _AXES[0] or not (running_mean or running_var)
+        if of_columns and (variance is _VARIANCE[0] or not running_var):
+            yield source, axes, variance, denominator, affine
+
+
+def _codes(ways: tuple[Way, ...], test: bool, excused: Collection[Way] = ()) -> tuple[str, ...]:
+    counted = (way for way in ways if way not in excused)
+    return tuple(dict.fromkeys(code for way in counted for code in (way.test if test else way.train)))
+
+
+def _said(ways: tuple[Way, ...]) -> str:
+    """The formula, and which mean and var stand in it."""
+    source, axes, variance, denominator, affine = ways
+    mean, var = (f"running_{name}" if kept else name for name, kept in zip(("mean", "var"), source.does, strict=True))
+    xhat = f"(x - {mean}) / {denominator.said.replace('var', var)}"
+    formula = f"out = {affine.said.format(xhat)}"
+    if all(source.does):
+        return formula
+    batch = " and ".join(name for name in (mean, var) if not name.startswith("running"))
+    how = f"with {batch} of {axes.said} of x"
+    return f"{formula}, {how}" + ("" if source.does[1] else f", var {variance.said}")
+
+
+def _out(ways: tuple[Way, ...], call: Call) -> Array:
+    return _applied(ways, call, *_statistics(ways, call))
+
+
+def _applied(ways: tuple[Way, ...], call: Call, mean: Array, var: Array) -> Array:
+    with np.errstate(all="ignore"):
+        root = ways[3].does(var, call.settings.eps)
+        return np.asarray(ways[4].does((call.x - mean) / root, call.gamma, call.beta))
+
+
+def _statistics(self, ways: tuple[Way, ...]) -> tuple[Array, Array]:
+    if ways not in self._taken:
+        self._taken[ways] = _statistics(ways, self.call)
+    return self._taken[ways]
 
 
 def nearest(observed: Observed, test: bool) -> str:
@@ -197,13 +294,12 @@ def _divided(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
 
 
 def _rounding(ways: tuple[Way, ...], call: Call, allowed: Array) -> Array:
-    """What is allowed to the definition, with the smaller root that other ways may divide by."""
-    kept = ways[0].does[1] and call.running
-    var = kept.var if kept else call.x.var(axis=0)
+    plain = _statistics((ways[0], _AXES[0], _VARIANCE[0]), call)[1]
+    return _grown(ways, call, allowed, plain, _statistics(ways, call)[1])
+
+
+def _grown(ways: tuple[Way, ...], call: Call, allowed: Array, plain: Array, var: Array) -> Array:
+    """What is allowed to the definition, of variance ``plain``, with the smaller root that other ways divide by."""
     with np.errstate(all="ignore"):
-        growth = np.sqrt(var + call.settings.eps) / _divided(ways, call)[1]
+        growth = np.sqrt(plain + call.settings.eps) / ways[3].does(var, call.settings.eps)
         return np.asarray(allowed * np.where(growth > 1, growth, 1))
-
-
-def _agrees(guess: Array, out: Array, allowed: Array) -> bool:
-    return bool(np.all(np.abs(guess - out) <= allowed + 1e-12 * np.abs(guess)))

@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from bncheck.explanation import Contents, Explanation
+    from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
+    from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
+MAP_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown")
+TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
-_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
-    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz")
+_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot"} | {
+    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "dot", "svg")
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 from bncheck.render import Look, Result
 from bncheck.report import GradientResult, PassReport, Report
@@ -30,6 +31,8 @@ def _render(result: Result, delimiter: str) -> str:
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
+    if hasattr(result, "cells"):
+        return _cells([cell.to_dict() for cell in result.cells], delimiter)
     assert isinstance(result, Report)
     if result.sections:
         return _sections(result, delimiter)
@@ -59,4 +62,13 @@ def _sections(report: Report, delimiter: str) -> str:
     for section in report.sections:
         row = (report.implementation, section.name, section.verdict.value, " ".join(section.codes), section.said)
         writer.writerow(row)
+    return file.getvalue()
+
+
+def _cells(rows: list[dict[str, Any]], delimiter: str) -> str:
+    """A row for each cell of a grid."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: " ".join(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
     return file.getvalue()

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bncheck.render import Result, blindness
-from bncheck.report import Finding, GradientResult, PassReport, Report
+from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
+
+if TYPE_CHECKING:
+    from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
+_ROOMS = {"Contents": "catalogue", "Explanation": "catalogue", "StressReport": "maps", "TraceReport": "trace"}
 
 
 class Table(NamedTuple):
@@ -20,6 +25,8 @@ class Table(NamedTuple):
     """What was left out, if anything."""
     words: tuple[int, ...] = (0,)
     """The columns that hold words and not numbers."""
+    letters: tuple[int, ...] = ()
+    """The columns that hold one letter for each of several outcomes."""
 
 
 class Code(NamedTuple):
@@ -43,10 +50,10 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # Its class is loaded where something is to be explained, and nowhere else.
-    from bncheck.render import catalogue
-
-    return catalogue.document(result)
+    # The others have rooms of their own, loaded where they are to be shown, and nowhere else.
+    room = import_module(f"bncheck.render.{_ROOMS[type(result).__name__]}")
+    made: Document = room.document(result, verbose)
+    return made
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -57,11 +64,11 @@ def value(x: Any) -> str:
     return f"{float(x):.6g}"
 
 
-def place(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]"
+def place(index: tuple[int | None, ...]) -> str:
+    return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
-def _heading(result: Report | PassReport) -> str:
+def heading(result: Report | PassReport | TraceReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
@@ -71,12 +78,14 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [_sentence(finding) for finding in report.findings]
+    blocks += [sentence(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
+    if report.coverage is not None and report.coverage.directions:
+        blocks.append(_coverage(report.coverage))
     blocks.append(_summary(report))
     if verbose:
         blocks.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
-    return Document(_heading(report), tuple(blocks))
+    return Document(heading(report), tuple(blocks))
 
 
 def _sections(report: Report) -> Table:
@@ -122,7 +131,17 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
     )
 
 
-def _sentence(finding: Finding) -> str:
+def _coverage(coverage: Coverage) -> str:
+    why = f", since {coverage.why}" if coverage.why else ""
+    return (
+        f"dx was checked along {coverage.directions} random directions in every column{why}. An entry that is off by "
+        f"more than {number(coverage.sure, 2)} of the typical size of dx's terms is seen for certain if it is alone in "
+        f"its column, and with a probability of {1 - coverage.miss_probability:.5g} or more if it is not. "
+        "--coverage full checks every entry."
+    )
+
+
+def sentence(finding: Finding) -> str:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
         return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
@@ -138,9 +157,9 @@ def _summary(report: Report) -> str:
 def _of_sections(report: Report) -> str:
     names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
     return {
-        Verdict.PASS: f"nothing wrong in {_and(names[Verdict.PASS])}",
+        Verdict.PASS: f"nothing wrong in {conjunction(names[Verdict.PASS])}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"something is wrong in {_and(names[Verdict.FAIL])}",
+        Verdict.FAIL: f"something is wrong in {conjunction(names[Verdict.FAIL])}",
     }[report.verdict]
 
 
@@ -150,19 +169,24 @@ def _of_gradients(report: Report) -> str:
     names[Verdict.FAIL] = names[Verdict.FAIL] or failed
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
+    right, wrong = conjunction(names[Verdict.PASS]), conjunction(names[Verdict.FAIL])
     return {
-        Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"{_what(report)} of {right} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{wrong} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
+
+
+def _what(report: Report) -> str:
+    return "every projection" if report.coverage is not None and report.coverage.directions else "every entry"
 
 
 def _blind(report: Report, names: list[str]) -> str:
     seen = "not everything" if report.settings.get("strict") else "nothing"
-    return f"nothing wrong was seen, and in {_and(names)} {seen} could have been"
+    return f"nothing wrong was seen, and in {conjunction(names)} {seen} could have been"
 
 
-def _and(names: list[str]) -> str:
+def conjunction(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
@@ -178,7 +202,7 @@ def _of_arrays(result: PassReport) -> Document:
         left = result.batch.d - len(rows)
         blocks.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
     blocks.append("Other formats (--format csv, json, npz) give every number in full.")
-    return Document(_heading(result), tuple(blocks))
+    return Document(heading(result), tuple(blocks))
 
 
 def _head(name: str, array: Any, columns: tuple[str, ...]) -> Table:
