@@ -97,12 +97,14 @@ class Reading(NamedTuple):
 
     def allowed(self, call: Call, allowed: Array) -> Array:
         """What is ``allowed`` to the definition, for these ways."""
-        return _rounding(self.ways, call, allowed)
+        plain = _statistics((self.ways[0], _AXES[0], _VARIANCE[0]), call)[1]
+        return _grown(self.ways, call, allowed, plain, self.statistics(call)[1])
 
     def normalizes(self, call: Call) -> tuple[Array, Array]:
         """x - mean, and what that is multiplied by; their product is what the layer takes for xhat."""
-        mean, root = _divided(self.ways, call)
-        return call.x - mean, 1 / root
+        mean, var = self.statistics(call)
+        with np.errstate(all="ignore"):
+            return call.x - mean, 1 / self.denominator.does(var, call.settings.eps)
 
     def explains(self, observed: Observed, test: bool) -> str:
         """How well, in words."""
@@ -208,73 +210,8 @@ def _applied(ways: tuple[Way, ...], call: Call, mean: Array, var: Array) -> Arra
         return np.asarray(ways[4].does((call.x - mean) / root, call.gamma, call.beta))
 
 
-def _statistics(self, ways: tuple[Way, ...]) -> tuple[Array, Array]:
-    if ways not in self._taken:
-        self._taken[ways] = _statistics(ways, self.call)
-    return self._taken[ways]
-
-
-def nearest(observed: Observed, test: bool) -> str:
-    """Of outputs that nothing agrees with: which combination comes nearest, how near, and where it is wrong."""
-    guesses = {_said(ways): _joined(_out(ways, call) for call, _, _ in observed) for ways in _combinations(test)}
-    return f"{unexplained(*_made_and_right(observed, test), guesses)}; {worst_of(observed, test)}"
-
-
-def definition(call: Call, test: bool) -> Array:
-    """out as it should be."""
-    return _out((_SOURCE[0] if test else _OF_BATCH, _AXES[0], _VARIANCE[0], _DENOMINATOR[0], _AFFINE[0]), call)
-
-
-def worst_of(observed: Observed, test: bool) -> str:
-    """Where the output that is furthest from the definition is so."""
-    made = ((out, definition(call, test), allowed) for call, out, allowed in observed)
-    return worst("out", *max(made, key=lambda each: float(np.nanmax(np.abs(each[0] - each[1])))))
-
-
-def _made_and_right(observed: Observed, test: bool) -> tuple[Array, Array]:
-    return _joined(out for _, out, _ in observed), _joined(definition(call, test) for call, _, _ in observed)
-
-
-def _joined(arrays: Iterable[Array]) -> Array:
-    return np.concatenate([array.ravel() for array in arrays])
-
-
-def _combinations(test: bool) -> Iterator[tuple[Way, ...]]:
-    sources = _SOURCE if test else (_OF_BATCH,)
-    for source, axes, variance, denominator, affine in itertools.product(
-        sources, _AXES, _VARIANCE, _DENOMINATOR, _AFFINE
-    ):
-        running_mean, running_var = source.does
-        of_columns = axes is _AXES[0] or not (running_mean or running_var)
-        if of_columns and (variance is _VARIANCE[0] or not running_var):
-            yield source, axes, variance, denominator, affine
-
-
-def _codes(ways: tuple[Way, ...], test: bool, excused: Collection[Way] = ()) -> tuple[str, ...]:
-    counted = (way for way in ways if way not in excused)
-    return tuple(dict.fromkeys(code for way in counted for code in (way.test if test else way.train)))
-
-
-def _said(ways: tuple[Way, ...]) -> str:
-    """The formula, and which mean and var stand in it."""
-    source, axes, variance, denominator, affine = ways
-    mean, var = (f"running_{name}" if kept else name for name, kept in zip(("mean", "var"), source.does, strict=True))
-    xhat = f"(x - {mean}) / {denominator.said.replace('var', var)}"
-    formula = f"out = {affine.said.format(xhat)}"
-    if all(source.does):
-        return formula
-    batch = " and ".join(name for name in (mean, var) if not name.startswith("running"))
-    how = f"with {batch} of {axes.said} of x"
-    return f"{formula}, {how}" + ("" if source.does[1] else f", var {variance.said}")
-
-
-def _out(ways: tuple[Way, ...], call: Call) -> Array:
-    mean, root = _divided(ways, call)
-    with np.errstate(all="ignore"):
-        return np.asarray(ways[-1].does((call.x - mean) / root, call.gamma, call.beta))
-
-
 def _statistics(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
+    """The mean and the variance that x is normalized by, of the first three ways."""
     source, axes, variance = (way.does for way in ways[:3])
     found = []
     for k, running in enumerate(source):
@@ -284,18 +221,6 @@ def _statistics(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
         else:
             found.append(axes(call.x)[k] * (1.0, variance(len(call.x)))[k])
     return found[0], found[1]
-
-
-def _divided(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
-    """What x is normalized by: out is made of (x - mean) / root."""
-    mean, var = _statistics(ways, call)
-    with np.errstate(all="ignore"):
-        return mean, ways[3].does(var, call.settings.eps)
-
-
-def _rounding(ways: tuple[Way, ...], call: Call, allowed: Array) -> Array:
-    plain = _statistics((ways[0], _AXES[0], _VARIANCE[0]), call)[1]
-    return _grown(ways, call, allowed, plain, _statistics(ways, call)[1])
 
 
 def _grown(ways: tuple[Way, ...], call: Call, allowed: Array, plain: Array, var: Array) -> Array:
