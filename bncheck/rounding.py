@@ -49,6 +49,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
+from bncheck.views import View
 from bncheck.vocabulary import Mode
 
 _SAMPLE = 64  # rows of a column that tell whether its values repeat
@@ -85,19 +86,18 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None
     wide, dout = call.astype(np.float64), dout.astype(np.float64)
     column, n = _Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
-    gamma, bent = (wide.gamma, 1.0) if own is None else (own.gamma, own.bend / own.inv**3)
-    xhat, g = column.xhat(wide.x), dout * gamma
+    xhat, g = column.xhat(wide.x), dout * column.gamma
     products = dout * xhat
     sizes = np.abs(products).sum(axis=0)
     scale = inv * np.abs(g)
     rounding = relative * scale
     if column.of_batch:
-        through = np.abs(gamma) * sizes / n
+        through = np.abs(column.gamma) * sizes / n
         mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
         mu = mu + eta * inv
-        scale = scale + inv * (np.abs(g).mean(axis=0) + bent * np.abs(xhat) * through)
+        scale = scale + inv * (np.abs(g).mean(axis=0) + column.bent * np.abs(xhat) * through)
         of_variance = (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
-        rounding = relative * scale + inv * (column.alike(g) / n + bent * of_variance)
+        rounding = relative * scale + inv * (column.alike(g) / n + column.bent * of_variance)
         # The gradient of the variance, node by node a number of its own, may underflow.
         rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
     dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
@@ -106,6 +106,39 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None
     return Allowance(
         Gradients(scale, sizes, np.abs(dout).sum(axis=0)), Gradients(rounding + lost, dgamma + lost, dbeta + lost)
     )
+
+
+def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View, own: Forward | None = None) -> Array:
+    """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
+
+    ``own`` is as for ``allowance``; what is multiplied by m or mu is bend / inv³ times as large then.
+
+    Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
+    m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
+    entry are its own:
+
+        rho (|s . dx| + 2 inv |m| |s . xhat|) + inv |s . 1| (c u mean|g| + w(g) / N + delta (|m| + mu))
+            + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
+    """
+    wide, dout = call.astype(np.float64), dout.astype(np.float64)
+    column, n = _Column.of(wide, dtype, own), len(dout)
+    xhat, g = column.xhat(wide.x), dout * column.gamma
+    size = np.abs(g)
+    if not column.of_batch:
+        alone = 8 * column.u * column.inv * size + column.eta
+        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(alone))
+    mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
+    mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
+    mu = mu + column.relative * through + column.eta * column.inv
+    ones, along, bent = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat)), column.bent
+    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * bent * (np.abs(m) + mu)
+    dx = view.of(column.inv * (g - mean - bent * xhat * m))
+    common = column.relative * (np.abs(dx) + 2 * column.inv * bent * np.abs(m) * along)
+    common = common + column.inv * (ones * of_mean + bent * along * mu)
+    alone = 8 * column.u * column.inv * (size + size.mean(axis=0) + bent * np.abs(xhat) * np.abs(m))
+    alone += column.inv * column.iota * bent * (np.abs(m) + mu)
+    alone += 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
+    return np.asarray(common + view.bound(alone))
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -172,6 +205,9 @@ class _Column(NamedTuple):
     mean: Array
     of_batch: bool
     """Whether the statistics are the batch's own."""
+    gamma: Array
+    bent: Array | float = 1.0
+    """bend / inv³."""
 
     @classmethod
     def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> _Column:
@@ -185,10 +221,11 @@ class _Column(NamedTuple):
         alike = 0 if fixed else _of_mean(x, u) / len(x)
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-        if own is not None:
-            growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
-            delta, iota, inv, relative = growth * delta, growth * iota, own.inv, steeper * relative
-        return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
+        if own is None:
+            return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed, wide.gamma)
+        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
+        bent, delta, iota, relative = own.bend / own.inv**3, growth * delta, growth * iota, steeper * relative
+        return cls(c, delta, iota, own.inv, relative, eta, u, mean, not fixed, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
         return (x - self.mean) * self.inv

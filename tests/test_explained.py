@@ -22,8 +22,8 @@ from bncheck.layers.protocol import Call
 from bncheck.layers.resolve import of
 from bncheck.report import Finding
 from bncheck.rounding import allowance
-from bncheck.settings import LayerSettings
-from bncheck.vocabulary import Severity, Verdict
+from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.vocabulary import Coverage, Severity, Verdict
 
 RIGHT_ONE, MADE = np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 5.0])
 
@@ -161,8 +161,9 @@ LOST: dict[str, Callable[..., Array]] = {
 }
 
 
-def verdict(wrong: Wrong, batch: Batch, eps: float = 1e-5) -> Verdict:
-    report = check_gradients(batch, of(RIGHT._replace(**wrong).pair()), LayerSettings(eps=eps))
+def verdict(wrong: Wrong, batch: Batch, coverage: Coverage = Coverage.FULL) -> Verdict:
+    check = CheckSettings(coverage=coverage)
+    report = check_gradients(batch, of(RIGHT._replace(**wrong).pair()), LayerSettings(), check)
     return next(g.verdict for g in report.gradients if g.name == "dx")
 
 
@@ -191,6 +192,18 @@ def test_a_wrong_gradient_of_another_denominator_is_not_excused(wrong: Wrong, dt
 
     for seed, scale in ((1, 1), (2, 1e-2), (3, 30)):
         assert verdict({**wrong, "dx": dx}, generate(16, 6, seed, scale, dtype=dtype)) is Verdict.FAIL
+
+
+@pytest.mark.parametrize("wrong", OTHER)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_neither_is_done_along_random_directions(wrong: Wrong, dtype: str) -> None:
+    def lost(g: Array, inv: Array) -> Array:
+        return np.asarray(inv * (g - g.mean(axis=0)))
+
+    for seed, scale in ((1, 1), (2, 1e-2), (3, 30)):
+        batch = generate(64, 6, seed, scale, dtype=dtype)
+        assert verdict(wrong, batch, Coverage.PROJECTED) is Verdict.PASS
+        assert verdict({**wrong, "dx": lost}, batch, Coverage.PROJECTED) is Verdict.FAIL
 
 
 def test_a_small_gradient_is_not_excused_by_the_definitions_large_one() -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from bncheck import storage
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
@@ -19,10 +20,12 @@ from bncheck.checks.judgement import Quantity
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
 from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.checks.power import Evidence, Missed, Sight
-from bncheck.checks.views import Flat, View, bounds, seen
+from bncheck.large import BYTES_IN_WORK
 from bncheck.layers.protocol import Pass
+from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
-from bncheck.rounding import allowance
+from bncheck.rounding import allowance, allowance_along
+from bncheck.views import Flat, View, seen
 
 _BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
 _TALL = 1024  # rows from which a block is laid out column by column
@@ -61,6 +64,8 @@ def measure_projected(asked: Question, made: Pass | None, progress: Progress | N
         parts: list[Part] = []
         for block in blocks(asked):
             part = asked._replace(batch=columns(batch, block))
+            if returned is None:
+                require_finite(part.call, block.start)
             given = returned or part.layer.forward(part.call).backward(part.batch.dout)
             which = block if returned else slice(None)
             analytic = Gradients(*(g[..., which] for g in shaped(given, (asked if returned else part).call)))
@@ -81,19 +86,24 @@ def blocks(asked: Question) -> Iterator[slice]:
     """Blocks of columns; a layer that wants all of its columns at once gets them."""
     n, d = asked.batch.n, asked.batch.d
     width = max(1, _BLOCK // n) if asked.layer.traits.packs and not asked.entangled else d
+    if asked.batch.budget is not None:
+        width = min(width, max(1, asked.batch.budget // (n * BYTES_IN_WORK)))
     return (slice(left, min(left + width, d)) for left in range(0, d, width))
 
 
 def columns(batch: Batch, block: slice | list[int]) -> Batch:
     """The batch that these columns make; of many rows, one column after the other in memory."""
-    laid_out = np.asfortranarray if batch.n >= _TALL else np.ascontiguousarray
+    order: Literal["F", "C"] = "F" if batch.n >= _TALL else "C"
     which = np.arange(batch.d)[block]
+    x, dout = (np.array(table[:, block], order=order) for table in (batch.x, batch.dout))
+    storage.release(batch.x)
+    storage.release(batch.dout)
     return replace(
         batch,
-        x=laid_out(batch.x[:, block]),
+        x=x,
         gamma=batch.gamma[block],
         beta=batch.beta[block],
-        dout=laid_out(batch.dout[:, block]),
+        dout=dout,
         running=batch.running.take(which) if batch.running else None,
         layout=None,
         columns=(),
@@ -114,8 +124,11 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
         instead = own(call, out, agrees)
         doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars, view, numeric.dtype)
     allowed = allowance(call, dout, call.x.dtype, instead)
-    rounding = bounds(allowed.rounding, view)
-    rounding = rounding._replace(dx=rounding.dx + view.rounding(analytic.dx))
+    if asked.entangled:
+        of_dx = view.bound(allowed.rounding.dx)
+    else:
+        of_dx = allowance_along(call, dout, call.x.dtype, view, instead)
+    rounding = allowed.rounding._replace(dx=of_dx + view.rounding(analytic.dx))
     numbers = zip(Gradients._fields, seen(analytic, view), values, bars, rounding, doubtful, strict=True)
     quantities = tuple(Quantity(n, a, v, e, np.broadcast_to(r, v.shape), d) for n, a, v, e, r, d in numbers)
     sight = Sight(call, dout, {q.name: Evidence(q.numeric, q.allowed) for q in quantities}, asked.check.rtol, view)

@@ -17,7 +17,7 @@ from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Layer
 from bncheck.layers.reference import Reference
-from bncheck.passes import describe, require_finite
+from bncheck.passes import describe
 from bncheck.report import Finding, Probe, Report
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Coverage, Mode, Verdict
@@ -55,9 +55,8 @@ def check_gradients(
 
 def _check(asked: Question, progress: Progress | None) -> Report:
     settings = asked.settings
-    require_finite(asked.call)
     made, coverage = chosen(asked)
-    if coverage.kind == Coverage.PROJECTED:
+    if made is None or coverage.kind == Coverage.PROJECTED:
         # Loaded where it is needed: small batches start at once.
         from bncheck.checks import projected
 

@@ -15,9 +15,9 @@ import numpy as np
 from bncheck import batchnorm
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
-from bncheck.checks.views import ENTRIES, View, bounds, seen
 from bncheck.layers.protocol import Call
 from bncheck.rounding import allowance, forward_allowance
+from bncheck.views import ENTRIES, View, bounds, seen
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:

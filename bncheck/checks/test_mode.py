@@ -24,6 +24,8 @@ _MANY = 300
 # A layer that keeps 0.99 of what was, and cannot be told otherwise, is still 5% short of the batch by then.
 _CONVERGED = 0.1
 
+_OBJECTS = ("class", "torch module", "torch class", "flax module", "equinox module")
+
 
 class Trained(NamedTuple):
     """A layer that has seen some batches, and the statistics that it says it has."""
@@ -34,7 +36,10 @@ class Trained(NamedTuple):
 
 def check(subject: Subject, train: Reading | None) -> Outcome:
     traits = subject.layer.traits
-    an_object = traits.recognised.startswith(("class", "torch module"))
+    an_object = traits.recognised.startswith(_OBJECTS)
+    if traits.keeps_none_by_choice and not traits.keeps_statistics:
+        evidence = "it was told to keep no running statistics, and normalizes by the batch's in both modes"
+        return Outcome((CATALOGUE["BN411"].noted("test mode", evidence),), "there is none, by choice")
     if not traits.keeps_statistics and not an_object:
         return Outcome((), "a plain function without running statistics has none")
     if not (traits.has_test_mode and (traits.keeps_statistics or not an_object)):
