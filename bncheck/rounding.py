@@ -32,12 +32,17 @@ term by term the gradients are off by
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
+
+A layer may divide by something else than the root, inv = f(var), and have the right gradients all the same.  With
+bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)): bend / inv³
+times what stands above, for its own xhat and inv.  kappa, delta and iota are in proportion to inv.  What is a relative
+error of inv in the definition is one of bend (var + eps) / inv times that here; in the definition that factor is 1.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -57,24 +62,42 @@ class Allowance(NamedTuple):
     rounding: Gradients
 
 
-def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
-    """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
+class Forward(Protocol):
+    """What a layer multiplies x - mean by, as a function of the variance; (D,) each."""
+
+    @property
+    def inv(self) -> Array:
+        """f(var)."""
+
+    @property
+    def bend(self) -> Array:
+        """-2 f'(var)."""
+
+    @property
+    def gamma(self) -> Array:
+        """As far as it is applied."""
+
+
+def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None = None) -> Allowance:
+    """What a good implementation that computes in ``dtype`` may be off by, entry by entry.
+
+    ``own`` is what its forward pass computes, where that is not the definition.
+    """
     wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype), len(dout)
+    column, n = _Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
-    xhat, g = column.xhat(wide.x), dout * wide.gamma
+    xhat, g = column.xhat(wide.x), dout * column.gamma
     products = dout * xhat
     sizes = np.abs(products).sum(axis=0)
     scale = inv * np.abs(g)
     rounding = relative * scale
     if column.of_batch:
-        through = np.abs(wide.gamma) * sizes / n
+        through = np.abs(column.gamma) * sizes / n
         mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
         mu = mu + eta * inv
-        scale = scale + inv * (np.abs(g).mean(axis=0) + np.abs(xhat) * through)
-        rounding = relative * scale + inv * (
-            column.alike(g) / n + (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
-        )
+        scale = scale + inv * (np.abs(g).mean(axis=0) + column.bent * np.abs(xhat) * through)
+        of_variance = (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
+        rounding = relative * scale + inv * (column.alike(g) / n + column.bent * of_variance)
         # The gradient of the variance, node by node a number of its own, may underflow.
         rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
     dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
@@ -85,8 +108,10 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
     )
 
 
-def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View) -> Array:
+def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View, own: Forward | None = None) -> Array:
     """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
+
+    ``own`` is as for ``allowance``; what is multiplied by m or mu is bend / inv³ times as large then.
 
     Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
     m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
@@ -96,23 +121,24 @@ def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View) -
             + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
     """
     wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype), len(dout)
-    xhat, g = column.xhat(wide.x), dout * wide.gamma
+    column, n = _Column.of(wide, dtype, own), len(dout)
+    xhat, g = column.xhat(wide.x), dout * column.gamma
     size = np.abs(g)
     if not column.of_batch:
-        own = 8 * column.u * column.inv * size + column.eta
-        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(own))
+        alone = 8 * column.u * column.inv * size + column.eta
+        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(alone))
     mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
     mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
     mu = mu + column.relative * through + column.eta * column.inv
-    ones, along = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat))
-    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * (np.abs(m) + mu)
-    dx = view.of(column.inv * (g - mean - xhat * m))
-    common = column.relative * (np.abs(dx) + 2 * column.inv * np.abs(m) * along)
-    common = common + column.inv * (ones * of_mean + along * mu)
-    own = 8 * column.u * column.inv * (size + size.mean(axis=0) + np.abs(xhat) * np.abs(m))
-    own += column.inv * column.iota * (np.abs(m) + mu) + 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
-    return np.asarray(common + view.bound(own))
+    ones, along, bent = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat)), column.bent
+    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * bent * (np.abs(m) + mu)
+    dx = view.of(column.inv * (g - mean - bent * xhat * m))
+    common = column.relative * (np.abs(dx) + 2 * column.inv * bent * np.abs(m) * along)
+    common = common + column.inv * (ones * of_mean + bent * along * mu)
+    alone = 8 * column.u * column.inv * (size + size.mean(axis=0) + bent * np.abs(xhat) * np.abs(m))
+    alone += column.inv * column.iota * bent * (np.abs(m) + mu)
+    alone += 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
+    return np.asarray(common + view.bound(alone))
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -125,6 +151,16 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     scaled = np.abs(wide.gamma * column.xhat(wide.x))
     last = 4 * column.u * (scaled + np.abs(wide.beta))
     return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
+
+
+def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
+    """The relative error, (D,), that the variance of ``call.x`` may have from ``dtype``.
+
+    Two passes leave twice what they leave in inv.  Updating mean and variance row by row is as good an algorithm for
+    anybody who has one pass, and leaves up to N u kappa (Chan, Golub & LeVeque 1983, table 1).
+    """
+    column = _Column.of(call.astype(np.float64), dtype)
+    return np.asarray(2 * column.relative + column.delta)
 
 
 def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
@@ -169,9 +205,12 @@ class _Column(NamedTuple):
     mean: Array
     of_batch: bool
     """Whether the statistics are the batch's own."""
+    gamma: Array
+    bent: Array | float = 1.0
+    """bend / inv³."""
 
     @classmethod
-    def of(cls, wide: Call, dtype: np.dtype[Any]) -> _Column:
+    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> _Column:
         info, x = np.finfo(dtype), wide.x
         u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
         c = u * summation(len(x))
@@ -182,7 +221,11 @@ class _Column(NamedTuple):
         alike = 0 if fixed else _of_mean(x, u) / len(x)
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-        return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
+        if own is None:
+            return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed, wide.gamma)
+        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
+        bent, delta, iota, relative = own.bend / own.inv**3, growth * delta, growth * iota, steeper * relative
+        return cls(c, delta, iota, own.inv, relative, eta, u, mean, not fixed, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
         return (x - self.mean) * self.inv

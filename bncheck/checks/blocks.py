@@ -16,7 +16,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import Quantity
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, Workers, shaped
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.checks.power import Evidence, Missed, Sight
 from bncheck.errors import LayerRaised
 from bncheck.large import BLOCK, blocks, column_block, laid_out
@@ -143,13 +143,18 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
     numeric = Numeric(asked, asked.call, along.meter, along.share)
     found, parameters = numeric.slopes(along.directions), numeric.parameters()
     call, dout = asked.call, asked.batch.dout
-    allowed = allowance(call, dout, call.x.dtype)
     values = Gradients(found.value, *parameters.value)
     bars = Gradients(found.error, parameters.error, parameters.error)
-    doubtful = Gradients(*(np.zeros(v.shape, bool) for v in values))
+    doubtful, instead = Gradients(*(np.zeros(v.shape, bool) for v in values)), None
     if not asked.entangled:
-        doubtful = disagreements(numeric.wide, numeric.dout, numeric.out(), values, bars, view, numeric.dtype)
-    of_dx = allowance_along(call, dout, call.x.dtype, view) if not asked.entangled else view.bound(allowed.rounding.dx)
+        agrees = defined(numeric.wide, out := numeric.out(), numeric.dtype)
+        instead = own(call, out, agrees)
+        doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars, view, numeric.dtype)
+    allowed = allowance(call, dout, call.x.dtype, instead)
+    if asked.entangled:
+        of_dx = view.bound(allowed.rounding.dx)
+    else:
+        of_dx = allowance_along(call, dout, call.x.dtype, view, instead)
     rounding = allowed.rounding._replace(dx=of_dx + view.rounding(analytic.dx))
     numbers = zip(Gradients._fields, seen(analytic, view), values, bars, rounding, doubtful, strict=True)
     quantities = tuple(Quantity(n, a, v, e, np.broadcast_to(r, v.shape), d) for n, a, v, e, r, d in numbers)
