@@ -191,6 +191,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("bench --help", {"numpy", "rich", "subprocess"}),
         ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),

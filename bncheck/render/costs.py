@@ -89,7 +89,7 @@ def _about(costs: list[Cost], limit: float) -> Iterator[str]:
             yield f"{cost.check} was not timed: {cost.said}."
     accusing = [cost.check for cost in costs if cost.accepted is False]
     if accusing:
-        yield f"With its own defaults the layer, which is right, was called wrong by {conjunction(accusing)}."
+        yield f"By their own defaults, {conjunction(accusing)} called this layer wrong, and it is right."
 
 
 def _duration(seconds: float) -> str:
@@ -111,7 +111,10 @@ def _legend() -> str:
 
 
 def _names(report: BenchReport) -> Iterator[str]:
-    there = {cost.check: cost.version for cost in report.costs if cost.outcome in _SHOWN}
+    there: dict[str, str] = {}
+    for cost in report.costs:
+        if cost.outcome in _SHOWN:
+            there[cost.check] = there.get(cost.check) or cost.version
     others = [f"{name} is {what}{_version(there[name])}" for name, what in _WHAT.items() if name in there]
     if others:
         yield f"{'; '.join(others)}."

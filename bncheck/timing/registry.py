@@ -12,14 +12,14 @@ from bncheck.timing.checker import Checker
 
 
 class Growth(NamedTuple):
-    """The number of passes grows as N**rows * D**columns."""
+    """The number of passes grows as (N + 2)**rows * D**columns: gamma and beta are like two more rows of x."""
 
     rows: int
     columns: int
 
     def between(self, small: tuple[int, int], large: tuple[int, int]) -> float:
         """By what factor, from one (N, D) to another."""
-        return float((large[0] / small[0]) ** self.rows * (large[1] / small[1]) ** self.columns)
+        return float(((large[0] + 2) / (small[0] + 2)) ** self.rows * (large[1] / small[1]) ** self.columns)
 
 
 class Contestant(NamedTuple):
