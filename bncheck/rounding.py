@@ -32,18 +32,24 @@ term by term the gradients are off by
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
+
+A layer may divide by something else than the root, inv = f(var), and have the right gradients all the same.  With
+bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)): bend / inv³
+times what stands above, for its own xhat and inv.  kappa, delta and iota are in proportion to inv.  What is a relative
+error of inv in the definition is one of bend (var + eps) / inv times that here; in the definition that factor is 1.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
+from bncheck.views import View
 from bncheck.vocabulary import Mode
 
 _SAMPLE = 64  # rows of a column that tell whether its values repeat
@@ -56,37 +62,88 @@ class Allowance(NamedTuple):
     rounding: Gradients
 
 
-def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
-    """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
+class Forward(Protocol):
+    """What a layer multiplies x - mean by, as a function of the variance; (D,) each."""
+
+    @property
+    def inv(self) -> Array:
+        """f(var)."""
+
+    @property
+    def bend(self) -> Array:
+        """-2 f'(var)."""
+
+    @property
+    def gamma(self) -> Array:
+        """As far as it is applied."""
+
+
+def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None = None) -> Allowance:
+    """What a good implementation that computes in ``dtype`` may be off by, entry by entry.
+
+    ``own`` is what its forward pass computes, where that is not the definition.
+    """
     wide, dout = call.astype(np.float64), dout.astype(np.float64, copy=False)
-    column, n = _Column.of(wide, dtype), len(dout)
+    column, n = _Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
-    gamma, xhat = np.abs(wide.gamma), column.xhat(wide.x)
+    gamma, bent, xhat = np.abs(column.gamma), column.bent, column.xhat(wide.x)
     # What is summed over g is summed over dout, since gamma is the same in all rows; tables are reused.
     products = dout * xhat
     signed, repeated = np.abs(products.sum(axis=0)), column.alike(products)
     sizes = np.abs(products, out=products).sum(axis=0)
     lengths = np.abs(dout, out=products)
     total, xhat = lengths.sum(axis=0), np.abs(xhat, out=xhat)
-    dbeta = c * total + column.alike(dout)
-    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * sizes + repeated
+    of_mean = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + repeated
+    dbeta, dgamma = c * total + column.alike(dout), of_mean + relative * sizes
     scale = np.multiply(lengths, inv * gamma, out=lengths)
     if column.of_batch:
         through = gamma * sizes / n
-        mu = gamma * (delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + repeated) / n + relative * through
-        mu = mu + eta * inv
+        mu = gamma * of_mean / n + relative * through + eta * inv
         scale += inv * gamma * total / n
-        scale += xhat * (inv * through)
+        scale += xhat * (inv * bent * through)
         # The gradient of the variance, node by node a number of its own, may underflow: by eta |x - mean|.
-        xhat *= inv * mu + np.divide(2 * eta, inv, out=np.zeros_like(inv), where=inv > 0)
-        xhat += inv * gamma * (column.alike(dout) + (delta + iota) * signed) / n + inv * delta * mu
-        rounding = xhat
-        rounding += relative * scale
+        xhat *= inv * bent * mu + np.divide(2 * eta, inv, out=np.zeros_like(inv), where=inv > 0)
+        of_variance = (delta + iota) * gamma * signed / n + delta * mu
+        xhat += inv * (gamma * column.alike(dout) / n + bent * of_variance)
+        rounding = np.add(xhat, relative * scale, out=xhat)
     else:
         rounding = np.multiply(scale, relative, out=xhat)
     lost = n * eta
     rounding += lost
     return Allowance(Gradients(scale, sizes, total), Gradients(rounding, dgamma + lost, dbeta + lost))
+
+
+def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View, own: Forward | None = None) -> Array:
+    """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
+
+    ``own`` is as for ``allowance``; what is multiplied by m or mu is bend / inv³ times as large then.
+
+    Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
+    m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
+    entry are its own:
+
+        rho (|s . dx| + 2 inv |m| |s . xhat|) + inv |s . 1| (c u mean|g| + w(g) / N + delta (|m| + mu))
+            + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
+    """
+    wide, dout = call.astype(np.float64), dout.astype(np.float64)
+    column, n = _Column.of(wide, dtype, own), len(dout)
+    xhat, g = column.xhat(wide.x), dout * column.gamma
+    size = np.abs(g)
+    if not column.of_batch:
+        alone = 8 * column.u * column.inv * size + column.eta
+        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(alone))
+    mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
+    mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
+    mu = mu + column.relative * through + column.eta * column.inv
+    ones, along, bent = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat)), column.bent
+    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * bent * (np.abs(m) + mu)
+    dx = view.of(column.inv * (g - mean - bent * xhat * m))
+    common = column.relative * (np.abs(dx) + 2 * column.inv * bent * np.abs(m) * along)
+    common = common + column.inv * (ones * of_mean + bent * along * mu)
+    alone = 8 * column.u * column.inv * (size + size.mean(axis=0) + bent * np.abs(xhat) * np.abs(m))
+    alone += column.inv * column.iota * bent * (np.abs(m) + mu)
+    alone += 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
+    return np.asarray(common + view.bound(alone))
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -101,6 +158,16 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     allowed *= gamma * (column.relative + 4 * column.u)
     allowed += gamma * (column.delta + column.iota) + 4 * column.u * np.abs(wide.beta) + column.eta
     return allowed
+
+
+def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
+    """The relative error, (D,), that the variance of ``call.x`` may have from ``dtype``.
+
+    Two passes leave twice what they leave in inv.  Updating mean and variance row by row is as good an algorithm for
+    anybody who has one pass, and leaves up to N u kappa (Chan, Golub & LeVeque 1983, table 1).
+    """
+    column = _Column.of(call.astype(np.float64), dtype)
+    return np.asarray(2 * column.relative + column.delta)
 
 
 def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
@@ -145,9 +212,12 @@ class _Column(NamedTuple):
     mean: Array
     of_batch: bool
     """Whether the statistics are the batch's own."""
+    gamma: Array
+    bent: Array | float = 1.0
+    """bend / inv³."""
 
     @classmethod
-    def of(cls, wide: Call, dtype: np.dtype[Any]) -> _Column:
+    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> _Column:
         info, x = np.finfo(dtype), wide.x
         u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
         c = u * summation(len(x))
@@ -158,7 +228,11 @@ class _Column(NamedTuple):
         alike = 0 if fixed else _of_mean(x, u) / len(x)
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-        return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
+        if own is None:
+            return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed, wide.gamma)
+        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
+        bent, delta, iota, relative = own.bend / own.inv**3, growth * delta, growth * iota, steeper * relative
+        return cls(c, delta, iota, own.inv, relative, eta, u, mean, not fixed, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
         xhat = x - self.mean

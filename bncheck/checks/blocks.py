@@ -6,26 +6,27 @@ where it is walked along every direction in turn (projections.py); what remains 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import Quantity
-from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.numeric import Meter, Numeric, Progress, Question, Workers, shaped
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.checks.power import Evidence, Missed, Sight
-from bncheck.checks.views import Flat, View, bounds, seen
+from bncheck.errors import LayerRaised
+from bncheck.large import blocks, column_block, laid_out
 from bncheck.layers.protocol import Pass
+from bncheck.layers.reference import Reference
+from bncheck.layers.travelling import Traveller, arrived
+from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
-from bncheck.rounding import allowance
-
-_BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
-_TALL = 1024  # rows from which a block is laid out column by column
+from bncheck.rounding import allowance, allowance_along
+from bncheck.views import Flat, View, seen
 
 
 class Part(NamedTuple):
@@ -53,51 +54,83 @@ class Projected(NamedTuple):
 
 def measure_projected(asked: Question, made: Pass | None, progress: Progress | None = None) -> Projected:
     """``made`` is the forward pass of the whole batch; None, where that does not fit, makes one for each block."""
-    batch, check = asked.batch, asked.check
-    directions = Directions.enough(batch.x.size if asked.entangled else batch.n, check.confidence, batch.seed or 0)
+    batch, apart = asked.batch, asked.layer.traits.packs and not asked.entangled
+    directions = Directions.enough(
+        batch.x.size if asked.entangled else batch.n, asked.check.confidence, batch.seed or 0
+    )
     meter = Meter(4 * len(directions.signs) + BESIDE, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout) if made is not None else None
-        parts: list[Part] = []
-        for block in blocks(asked):
-            part = asked._replace(batch=columns(batch, block))
-            own = returned or part.layer.forward(part.call).backward(part.batch.dout)
-            which = block if returned else slice(None)
-            analytic = Gradients(*(g[..., which] for g in shaped(own, (asked if returned else part).call)))
-            # What the first block shows need not be looked for in the others.
-            unseen = {name: {m.code for m in missed} for name, missed in parts[0].missed.items()} if parts else None
-            parts.append(_part(part, analytic, _Along(directions, meter, part.batch.d / batch.d), unseen))
+        whole = shaped(returned, asked.call) if returned is not None else None
+
+        def piece(block: slice, unseen: dict[str, set[str]] | None = None) -> _Piece:
+            part = asked._replace(batch=column_block(batch, block), workers=None)
+            own = Gradients(laid_out(whole.dx[:, block]), whole.dgamma[block], whole.dbeta[block]) if whole else None
+            return _Piece(part, block.start, own, directions, part.batch.d / batch.d, unseen)
+
+        first, *rest = blocks(batch, apart)
+        parts = [_measured(piece(first), meter)]
+        # What the first block shows need not be looked for in the others.
+        unseen = {name: {m.code for m in missed} for name, missed in parts[0].missed.items()}
+        pieces = (piece(block, unseen) for block in rest)
+        if asked.workers is None:
+            parts += [_measured(each, meter) for each in pieces]
+        else:
+            parts += _carried(asked.workers, pieces, [block.start for block in rest], meter)
     return Projected(returned, _joined(parts), directions, meter.passes)
+
+
+class _Piece(NamedTuple):
+    """One block, with all that its measuring takes."""
+
+    asked: Question
+    first: int
+    """Its first column."""
+    analytic: Gradients | None
+    """None where the layer is asked for the block alone."""
+    directions: Directions
+    share: float
+    """Of the whole batch, that it is."""
+    unseen: dict[str, set[str]] | None
+    """The codes of the mistakes that no other block has shown; None for all."""
+
+
+def _measured(piece: _Piece, meter: Meter) -> Part:
+    asked, analytic = piece.asked, piece.analytic
+    if analytic is None:
+        require_finite(asked.call, piece.first)
+        analytic = shaped(asked.layer.forward(asked.call).backward(asked.batch.dout), asked.call)
+    return _part(asked, analytic, _Along(piece.directions, meter, piece.share), piece.unseen)
+
+
+def _carried(workers: Workers, pieces: Iterable[_Piece], firsts: list[int], meter: Meter) -> list[Part]:
+    """The blocks measured by others, in order."""
+    # Loaded where there are others: it takes as long to load as a small check.
+    from bncheck.executors import Killed, Task, run_all
+
+    def tick(_: object, result: tuple[Part, float] | Killed) -> None:
+        if isinstance(result, Killed):
+            raise LayerRaised(f"the layer ended its process, {result.tries} times on the same columns")
+        meter.tick(result[1])
+
+    bare = (piece._replace(asked=piece.asked._replace(layer=Reference())) for piece in pieces)
+    tasks = (Task(piece.first, partial(_elsewhere, workers.layer, piece)) for piece in bare)
+    results = run_all(tasks, workers.executor, tick)
+    return [results[first][0] for first in firsts]
+
+
+def _elsewhere(layer: Traveller, piece: _Piece) -> tuple[Part, float]:
+    """In another process: the part, and the forward passes that it took."""
+    meter = Meter(0, None)
+    with np.errstate(all="ignore"):
+        asked = piece.asked._replace(layer=arrived(layer)[0])
+        return _measured(piece._replace(asked=asked), meter), meter.passes
 
 
 class _Along(NamedTuple):
     directions: Directions
     meter: Meter
     share: float
-    """Of the whole batch, that a block is."""
-
-
-def blocks(asked: Question) -> Iterator[slice]:
-    """Blocks of columns; a layer that wants all of its columns at once gets them."""
-    n, d = asked.batch.n, asked.batch.d
-    width = max(1, _BLOCK // n) if asked.layer.traits.packs and not asked.entangled else d
-    return (slice(left, min(left + width, d)) for left in range(0, d, width))
-
-
-def columns(batch: Batch, block: slice | list[int]) -> Batch:
-    """The batch that these columns make; of many rows, one column after the other in memory."""
-    laid_out = np.asfortranarray if batch.n >= _TALL else np.ascontiguousarray
-    which = np.arange(batch.d)[block]
-    return replace(
-        batch,
-        x=laid_out(batch.x[:, block]),
-        gamma=batch.gamma[block],
-        beta=batch.beta[block],
-        dout=laid_out(batch.dout[:, block]),
-        running=batch.running.take(which) if batch.running else None,
-        layout=None,
-        columns=(),
-    )
 
 
 def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str, set[str]] | None) -> Part:
@@ -106,14 +139,19 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
     numeric = Numeric(asked, asked.call, along.meter, along.share)
     found, parameters = numeric.slopes(along.directions), numeric.parameters()
     call, dout = asked.call, asked.batch.dout
-    allowed = allowance(call, dout, call.x.dtype)
     values = Gradients(found.value, *parameters.value)
     bars = Gradients(found.error, parameters.error, parameters.error)
-    doubtful = Gradients(*(np.zeros(v.shape, bool) for v in values))
+    doubtful, instead = Gradients(*(np.zeros(v.shape, bool) for v in values)), None
     if not asked.entangled:
-        doubtful = disagreements(numeric.wide, numeric.dout, numeric.out(), values, bars, view, numeric.dtype)
-    rounding = bounds(allowed.rounding, view)
-    rounding = rounding._replace(dx=rounding.dx + view.rounding(analytic.dx))
+        agrees = defined(numeric.wide, out := numeric.out(), numeric.dtype)
+        instead = own(call, out, agrees)
+        doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars, view, numeric.dtype)
+    allowed = allowance(call, dout, call.x.dtype, instead)
+    if asked.entangled:
+        of_dx = view.bound(allowed.rounding.dx)
+    else:
+        of_dx = allowance_along(call, dout, call.x.dtype, view, instead)
+    rounding = allowed.rounding._replace(dx=of_dx + view.rounding(analytic.dx))
     numbers = zip(Gradients._fields, seen(analytic, view), values, bars, rounding, doubtful, strict=True)
     quantities = tuple(Quantity(n, a, v, e, np.broadcast_to(r, v.shape), d) for n, a, v, e, r, d in numbers)
     sight = Sight(call, dout, {q.name: Evidence(q.numeric, q.allowed) for q in quantities}, asked.check.rtol, view)

@@ -28,13 +28,24 @@ def check(subject: Subject) -> Outcome:
         made = subject.layer.forward(call)
         out = np.array(made.out)
         gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
-        findings = [*_forward(subject, batch, call, out), *_backward(batch, made, gradients), *_statistics(made)]
+        findings = [
+            *_conventions(subject),
+            *_forward(subject, batch, call, out),
+            *_backward(batch, made, gradients),
+            *_statistics(made),
+        ]
         if gradients is not None and _uses_stepped(call, batch.dout, made, gradients):
             evidence = "the backward pass steps gamma in place, and computes dx with what gamma is then"
             findings.append(CATALOGUE["BN004"].found("dx", evidence))
     except LayerRaised as raised:
         return Outcome((_raised(raised),), str(raised))
     return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
+
+
+def _conventions(subject: Subject) -> Iterator[Finding]:
+    if subject.layer.traits.bare:
+        evidence = "it has neither, and so no dgamma and no dbeta: bncheck applies both to what it returns"
+        yield CATALOGUE["BN305"].noted("gamma and beta", evidence)
 
 
 def _raised(raised: LayerRaised) -> Finding:
@@ -74,6 +85,11 @@ def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator
     for name, shape in zip(Gradients._fields, getattr(made, "shapes", ()), strict=False):
         if name != "dx" and shape != batch.gamma.shape and np.prod(shape) == batch.d:
             yield CATALOGUE["BN002"].noted(name, f"{name} has shape {shape}, which holds the same numbers")
+    other: Array | None = getattr(made, "differentiated", None)
+    if other is not None and np.abs(other - made.out).max() > _MOVED * np.abs(made.out).max():
+        off = np.abs(other - made.out).max()
+        evidence = f"out is another by up to {off:.3g} where it is differentiated: its rule has a forward of its own"
+        yield CATALOGUE["BN005"].found("out", evidence)
     written = dict.fromkeys(getattr(made, "written", ()))
     if written:
         yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")

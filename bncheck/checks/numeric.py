@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,13 +13,17 @@ from bncheck import memory
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass
+from bncheck.layers.travelling import Traveller
 from bncheck.projections import Directions, Slopes, line, slopes
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode
+
+if TYPE_CHECKING:
+    from bncheck.findings.own import Own
 
 Progress = Callable[[float, float], object]
 """Told (forward passes made, forward passes expected); may raise in order to stop."""
@@ -35,8 +39,8 @@ class Measured(NamedTuple):
     """The gradients that a layer returned, and what its forward pass says they are."""
 
     call: Call
-    out: Array
-    """The forward pass itself, in the precision of the differences."""
+    own: Own | None
+    """What the forward pass computes, where that is not the definition and is known."""
     shapes: tuple[tuple[int, ...], ...]
     """Of the gradients that the layer returned."""
     analytic: Gradients
@@ -55,6 +59,15 @@ class Measured(NamedTuple):
         return Gradients(self.dx.value, *self.parameters.value)
 
 
+class Workers(NamedTuple):
+    """Others who carry the blocks of a large batch."""
+
+    executor: Any
+    """As ``executors.run_all`` takes it."""
+    layer: Traveller
+    """The layer as it is sent to them."""
+
+
 class Question(NamedTuple):
     """What is asked about a layer."""
 
@@ -64,6 +77,7 @@ class Question(NamedTuple):
     check: CheckSettings
     entangled: bool = False
     """The columns of the layer are not independent."""
+    workers: Workers | None = None
 
     @property
     def call(self) -> Call:
@@ -87,12 +101,14 @@ def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Me
         shapes, analytic = tuple(np.shape(g) for g in returned), shaped(returned, call)
         numeric = Numeric(asked, call, meter)
         dx, parameters = numeric.dx(), numeric.parameters()
-        allowed = allowance(call, batch.dout, batch.x.dtype)
         values = Gradients(dx.value, *parameters.value)
         bars = Gradients(dx.error, parameters.error, parameters.error)
         out = numeric.out()
-        doubtful = disagreements(numeric.wide, numeric.dout, out, values, bars)
-    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
+        agrees = defined(numeric.wide, out)
+        instead = own(call, out, agrees)
+        allowed = allowance(call, batch.dout, batch.x.dtype, instead)
+        doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars)
+    return Measured(call, instead, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 
 def input_noise(call: Call) -> Array:

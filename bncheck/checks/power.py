@@ -19,13 +19,13 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
-from bncheck.checks.views import ENTRIES, View, seen
 from bncheck.findings import blindness
 from bncheck.findings.entry import Entry, Wrong
 from bncheck.findings.known import dx, parameters
 from bncheck.findings.textbook import RIGHT, Quantities, gradients, made, normalize
 from bncheck.layers.protocol import Call
 from bncheck.report import Blind, Power
+from bncheck.views import ENTRIES, View, seen
 from bncheck.vocabulary import Mode
 
 _CERTAIN = 4.0

@@ -17,6 +17,7 @@ from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
+from bncheck.findings.normalization import Reading
 from bncheck.layers.protocol import Layer
 from bncheck.passes import describe
 from bncheck.report import GradientResult, Probe, Report, Section
@@ -89,12 +90,12 @@ class _Suite:
         self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
-        yield self._guarded(lambda: running.check(self.subject))
+        yield self._guarded(lambda: running.check(self.subject, reading))
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
-        right = bool(reading and not reading.codes)
-        yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
-        yield self._guarded(lambda: stability.check(self.subject, reading))
+        yield self._guarded(lambda: self._gradients(reading, test_mode_too=not tested.findings))
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        yield self._guarded(lambda: stability.check(self.subject, reading, unknown))
 
     def _guarded(self, section: object) -> Outcome:
         try:
@@ -103,7 +104,8 @@ class _Suite:
             code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
             return Outcome((CATALOGUE[code].found("layer", str(raised)),), str(raised))
 
-    def _gradients(self, forward_right: bool, test_mode_too: bool) -> Outcome:
+    def _gradients(self, reading: Reading | None, test_mode_too: bool) -> Outcome:
+        forward_right = reading is not None and not reading.codes
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
@@ -127,7 +129,7 @@ class _Suite:
         shown = [*reports[0].findings, *(f for report in reports[1:] for f in on_probe(report))]
         findings = clearest(shown)
         if verdict is Verdict.FAIL and not forward_right:
-            taught = as_taught(self.subject, settings)
+            taught = as_taught(self.subject, settings, reading)
             findings = tuple(f for f in findings if f.quantity not in taught)
             if not findings:
                 return Outcome((), "those of the textbook, which the forward pass is not", verdict)

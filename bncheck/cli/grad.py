@@ -17,6 +17,7 @@ from bncheck.cli.options import (
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
+from bncheck.cli.workers import WorkerOptions, worker_options
 from bncheck.vocabulary import Method
 
 
@@ -33,12 +34,14 @@ from bncheck.vocabulary import Method
 @click.option("--step", type=float, help="Step size in units of sqrt(var + eps).  [default: the best for each column]")
 @click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
 @evidence_options
+@worker_options(" that share the blocks of a large batch.")
 @reproduce_option
 @output_options(render.CHECK_FORMATS)
 def grad(
     origin: BatchOptions,
     layer: LayerOptions,
     evidence: EvidenceOptions,
+    workers: WorkerOptions,
     out: OutputOptions,
     method: str,
     step: float | None,
@@ -64,7 +67,8 @@ def grad(
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
-        report = check_gradients(batch, impl, settings=settings, check=check, progress=progress)
+        carrying = workers.carrying(layer.impl)
+        report = check_gradients(batch, impl, settings, check, progress, workers=carrying)
     emit(report, out=out)
     if reproduce is not None and impl is not None and layer.impl is not None:
         write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)

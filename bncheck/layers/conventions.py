@@ -68,7 +68,8 @@ _TABLES: Final[dict[str, str]] = {
     "inverted": (
         "eval test testmode inference istest evaluation evalmode istesting predict isinference testing infer iseval "
         "evaluate testflg testflag inferencemode testtime prediction frozen testingphase testphase testingmode "
-        "evalphase inferencephase evaluationmode"
+        "evalphase inferencephase evaluationmode deterministic userunningaverage userunningaverages userunningstats "
+        "userunningstatistics useglobalstats useglobalstatistics"
     ),
     "trainable": "trainable",
     "mode": "mode phase",

@@ -70,6 +70,10 @@ class Traits(NamedTuple):
     by_gradients: bool = False
     """Its test mode is where gradients are off: eval() by itself leaves it in training."""
     keeps_statistics: bool = True
+    keeps_none_by_choice: bool = False
+    """It was told to keep no running statistics, as PyTorch's track_running_stats=False tells it."""
+    bare: bool = False
+    """It has no gamma and no beta, and they are applied to what it returns."""
     starts_anywhere: bool = True
     """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""
     widest: DTypeLike = "longdouble"

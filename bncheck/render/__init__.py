@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bncheck.benchmark import BenchReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
@@ -27,6 +29,12 @@ _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "merma
 }
 
 
+Content: TypeAlias = "str | bytes | Iterator[bytes]"
+"""A text, a file, or a file in parts where it is larger than memory."""
+WHOLE = ("table", "npy")
+"""The formats in which a result larger than memory can be had."""
+
+
 class Look(NamedTuple):
     """What the place that the output goes to can show."""
 
@@ -36,7 +44,7 @@ class Look(NamedTuple):
 
 
 class Renderer(Protocol):
-    def __call__(self, result: Result, look: Look) -> str | bytes: ...
+    def __call__(self, result: Result, look: Look) -> Content: ...
 
 
 def renderer(name: str, look: Look) -> Renderer:
@@ -47,11 +55,11 @@ def renderer(name: str, look: Look) -> Renderer:
     return found
 
 
-def joined(name: str, parts: list[str | bytes]) -> str | bytes:
+def joined(name: str, parts: list[Content]) -> Content:
     """Several results of one command as one output that its readers still understand."""
     if len(parts) == 1:
         return parts[0]
-    texts = [part if isinstance(part, str) else part.decode() for part in parts]
+    texts = [part for part in parts if isinstance(part, str)]
     if name == "json":
         return f"[{','.join(text.rstrip() for text in texts)}]\n"
     if name == "csv":

@@ -127,6 +127,9 @@ def walk(thing: Any, seen: set[int] | None = None) -> Iterator[tuple[dict[Any, A
 
 
 def copied(thing: Any) -> Any:
-    """A deep copy; a tensor that was computed is copied without the way it came about."""
+    """A deep copy; a tensor that was computed is copied without the way it came about, one to be without numbers."""
     tensors = [part for _, _, part in walk({"": thing}) if isinstance(part, torch().Tensor)]
-    return copy.deepcopy(thing, {id(one): one.detach().clone() for one in tensors if not one.is_leaf})
+    lazy = [one for one in tensors if torch().nn.parameter.is_lazy(one)]
+    memo = {id(one): type(one)() for one in lazy}
+    memo |= {id(one): one.detach().clone() for one in tensors if id(one) not in memo and not one.is_leaf}
+    return copy.deepcopy(thing, memo)

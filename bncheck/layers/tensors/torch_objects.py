@@ -34,17 +34,21 @@ def places_of(thing: Any, width: int) -> dict[str, str]:
 
 
 def _by_start(thing: Any, width: int, named: dict[str, str]) -> dict[str, str]:
-    """gamma and beta whose names do not say it: of a module's two parameters, the one that starts at ones is gamma."""
+    """What the names do not say: gamma and the variance start at ones, beta and the mean at zeros.
+
+    Of two parameters or of two other tensors, that is, which are not known for something else.
+    """
     parameter = torch().nn.Parameter
-    learnt = {key: v for _, key, v in walk(thing) if isinstance(v, parameter) and v.numel() == width}
-    if len(learnt) != 2 or {"gamma", "beta"} <= set(named):
-        return {}
-    starts = {"gamma": 1, "beta": 0}
-    found = {role: [key for key, v in learnt.items() if bool((v == start).all())] for role, start in starts.items()}
-    alone = all(len(keys) == 1 for keys in found.values())
-    told = {role: keys[0] for role, keys in found.items()} if alone else {}
-    fits = all(named.get(role, key) == key for role, key in told.items())
-    return told if fits else {}
+    held = {key: v for _, key, v in walk(thing) if isinstance(v, torch().Tensor) and v.numel() == width}
+    found: dict[str, str] = {}
+    for roles, learnt in ((("gamma", "beta"), True), (("var", "mean"), False)):
+        taken = {key for role, key in named.items() if role not in roles}
+        left = {key: v for key, v in held.items() if key not in taken and isinstance(v, parameter) is learnt}
+        starts = [[key for key, v in left.items() if bool((v == start).all())] for start in (1, 0)]
+        told = {role: keys[0] for role, keys in zip(roles, starts, strict=True) if len(keys) == 1}
+        if len(left) == 2 and len(told) == 2 and all(named.get(role, key) == key for role, key in told.items()):
+            found |= told
+    return found
 
 
 def is_network(thing: Any, width: int) -> bool:
@@ -64,6 +68,8 @@ class Object:
     library: Torch = field(default_factory=Torch)
     layout: str = "flat"
     taken: bool | None = None
+    written: bool = True
+    """False of what says itself that it is still to be written."""
     traits: Traits = field(default_factory=Traits)
 
     @property
@@ -77,7 +83,7 @@ class Object:
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
             share = {"eps": values["eps"], "momentum": values["momentum"]}
             thing = self.make(width, self.layout, share) if state is None else copied(state)
-            if not self.places:
+            if not self.written:
                 raise NotImplementedError("it has no parameters")
             gamma, beta = self._set(thing, inner, values)
             x = library.tensor(spread(inner.x, self.layout)).requires_grad_()
@@ -189,12 +195,12 @@ def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
     def make(width: int, layout: str, values: dict[str, float]) -> Any:
         own = {name: values[role] for name, role in roles.items() if role in values}
         sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
-        return _awake(cls(**own, **sizes), width, layout)
+        return awake(cls(**own, **sizes), width, layout)
 
     return make
 
 
-def _awake(thing: Any, width: int, layout: str) -> Any:
+def awake(thing: Any, width: int, layout: str) -> Any:
     """A lazy module learns its width from its first pass; in evaluation that leaves the statistics where they start."""
     lazy = torch().nn.parameter.is_lazy
     if not isinstance(thing, torch().nn.Module) or not any(map(lazy, [*thing.parameters(), *thing.buffers()])):

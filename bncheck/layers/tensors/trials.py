@@ -78,6 +78,7 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
         has_test_mode=signature.takes(*MODES) or layer.library.by_grad,
         keeps_statistics=keeps,
         starts_anywhere=keeps,
+        bare=layer.bare,
         widest="float64",
         source=(source,),
     )
