@@ -301,8 +301,8 @@ class _Run:
 
 
 def _copies(table: Array, count: int) -> Array:
-    """``count`` copies side by side, (N, count * width), in C order."""
-    return np.tile(table, (1, count))
+    """``count`` copies side by side, (N, count * width), in the memory order of the table."""
+    return np.tile(table.T, (count, 1)).T if table.flags.fnc else np.tile(table, (1, count))
 
 
 def _add(total: Array | None, out: Array, ratio: complex) -> Array:

@@ -46,6 +46,7 @@ _OFFSETS = (1, -1, 2, -2)
 _CENTRAL = np.array([1 / 2, -1 / 2, 0, 0])
 _RICHARDSON = np.array([2 / 3, -2 / 3, -1 / 12, 1 / 12])
 _FLUTTER = np.array([-4, -4, 1, 1]) / math.sqrt(70)  # the fourth difference, of the size of one value's noise
+_SPARE = 1 << 21  # numbers; larger blocks go back to the system in any case
 _IMPROBABLE = 8.0  # t above: a sum of random signs beyond it has a probability below 3e-14
 
 
@@ -127,7 +128,9 @@ class Directions:
 
     def rounding(self, table: Array) -> Array:
         """(D,), what summing the projections in float64 may be off by."""
-        terms, sizes = len(table), np.abs(table, dtype=np.float64).sum(axis=0, where=np.isfinite(table))
+        terms, sizes = len(table), np.abs(table, dtype=np.float64).sum(axis=0)
+        if not np.isfinite(sizes).all():
+            sizes = np.abs(table, dtype=np.float64).sum(axis=0, where=np.isfinite(table))
         return np.asarray(np.finfo(np.float64).eps * min(terms, 4 * math.sqrt(terms)) * sizes)
 
 
@@ -137,6 +140,8 @@ def line(f: Function, x: Array, weights: Array, tick: Tick | None = None) -> Lin
     Nothing stays in memory but two arrays of the size of x.
     """
     columns = np.arange(x.shape[1])
+    # As in differences.py: a larger block freed before keeps the memory of the evaluations at hand.
+    np.empty(min(16 * x.size, _SPARE))
 
     def evaluated(argument: Array) -> Array:
         out = np.asarray(f(argument, columns), dtype=argument.dtype)

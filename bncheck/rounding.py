@@ -83,29 +83,34 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None
 
     ``own`` is what its forward pass computes, where that is not the definition.
     """
-    wide, dout = call.astype(np.float64), dout.astype(np.float64)
+    wide, dout = call.astype(np.float64), dout.astype(np.float64, copy=False)
     column, n = _Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
-    xhat, g = column.xhat(wide.x), dout * column.gamma
+    gamma, bent, xhat = np.abs(column.gamma), column.bent, column.xhat(wide.x)
+    # What is summed over g is summed over dout, since gamma is the same in all rows; tables are reused.
     products = dout * xhat
-    sizes = np.abs(products).sum(axis=0)
-    scale = inv * np.abs(g)
-    rounding = relative * scale
+    signed, repeated = np.abs(products.sum(axis=0)), column.alike(products)
+    sizes = np.abs(products, out=products).sum(axis=0)
+    lengths = np.abs(dout, out=products)
+    total, xhat = lengths.sum(axis=0), np.abs(xhat, out=xhat)
+    of_mean = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + repeated
+    dbeta, dgamma = c * total + column.alike(dout), of_mean + relative * sizes
+    scale = np.multiply(lengths, inv * gamma, out=lengths)
     if column.of_batch:
-        through = np.abs(column.gamma) * sizes / n
-        mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
-        mu = mu + eta * inv
-        scale = scale + inv * (np.abs(g).mean(axis=0) + column.bent * np.abs(xhat) * through)
-        of_variance = (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
-        rounding = relative * scale + inv * (column.alike(g) / n + column.bent * of_variance)
-        # The gradient of the variance, node by node a number of its own, may underflow.
-        rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
-    dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
-    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * sizes + column.alike(products)
+        through = gamma * sizes / n
+        mu = gamma * of_mean / n + relative * through + eta * inv
+        scale += inv * gamma * total / n
+        scale += xhat * (inv * bent * through)
+        # The gradient of the variance, node by node a number of its own, may underflow: by eta |x - mean|.
+        xhat *= inv * bent * mu + np.divide(2 * eta, inv, out=np.zeros_like(inv), where=inv > 0)
+        of_variance = (delta + iota) * gamma * signed / n + delta * mu
+        xhat += inv * (gamma * column.alike(dout) / n + bent * of_variance)
+        rounding = np.add(xhat, relative * scale, out=xhat)
+    else:
+        rounding = np.multiply(scale, relative, out=xhat)
     lost = n * eta
-    return Allowance(
-        Gradients(scale, sizes, np.abs(dout).sum(axis=0)), Gradients(rounding + lost, dgamma + lost, dbeta + lost)
-    )
+    rounding += lost
+    return Allowance(Gradients(scale, sizes, total), Gradients(rounding, dgamma + lost, dbeta + lost))
 
 
 def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View, own: Forward | None = None) -> Array:
@@ -148,9 +153,11 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     """
     wide = call.astype(np.float64)
     column = _Column.of(wide, dtype)
-    scaled = np.abs(wide.gamma * column.xhat(wide.x))
-    last = 4 * column.u * (scaled + np.abs(wide.beta))
-    return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
+    gamma, allowed = np.abs(wide.gamma), column.xhat(wide.x)
+    np.abs(allowed, out=allowed)
+    allowed *= gamma * (column.relative + 4 * column.u)
+    allowed += gamma * (column.delta + column.iota) + 4 * column.u * np.abs(wide.beta) + column.eta
+    return allowed
 
 
 def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -228,7 +235,9 @@ class _Column(NamedTuple):
         return cls(c, delta, iota, own.inv, relative, eta, u, mean, not fixed, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
-        return (x - self.mean) * self.inv
+        xhat = x - self.mean
+        xhat *= self.inv
+        return xhat
 
     def alike(self, terms: Array) -> Array:
         return _alike(terms, self.u)

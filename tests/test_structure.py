@@ -21,11 +21,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stream",),
     ("batchnorm", "executors", "journal", "memory", "report", "settings"),
     ("storage",),
-    ("batch", "explanation", "graph", "grid", "tracing", "views"),
+    ("batch", "benchmark", "explanation", "graph", "grid", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
     ("passes",),
     ("checks", "render"),
+    ("timing",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )
@@ -38,7 +39,7 @@ ALONE = {
     "stream": {"arrays"},
     "executors": {"errors"},
     "journal": {"errors"},
-    "render": {"arrays", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
+    "render": {"arrays", "benchmark", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -142,6 +143,7 @@ def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
     adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    adapters |= {f"timing.contestants.{name}": name for name in ("scipy", "torch", "jax", "autograd")}
     allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
@@ -190,6 +192,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("bench --help", {"numpy", "rich", "subprocess"}),
         ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),

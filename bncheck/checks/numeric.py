@@ -260,7 +260,10 @@ class Numeric:
         return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
 
     def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
+        x = self.wide.x
+        # In the memory order of x: of many rows and few columns, the other one is slow to walk along.
+        x = x.T.take(columns, axis=0).T if x.flags.fnc else x.take(columns, axis=1)
+        x = x.astype(both.dtype, copy=False)
         return self._out(x, both[0], both[1], columns)
 
     def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:

@@ -17,6 +17,7 @@ _COMMANDS = {
     "generate": "Make a batch and write it.",
     "trace": "Walk through the computational graph, node by node.",
     "stress": "Put a layer through a grid of batches: a map of where it breaks.",
+    "bench": "Time checks on this machine, bncheck's and others.",
     "explain": "Say what a finding means, and show it.",
 }
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bncheck.benchmark import BenchReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
     from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | BenchReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
 MAP_FORMATS = ("table", "json", "csv", "markdown")
+BENCH_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown")
 TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")

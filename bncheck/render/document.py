@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
-_ROOMS = {"Contents": "catalogue", "Explanation": "catalogue", "StressReport": "maps", "TraceReport": "trace"}
+_ROOMS = {
+    "BenchReport": "costs",
+    "Contents": "catalogue",
+    "Explanation": "catalogue",
+    "StressReport": "maps",
+    "TraceReport": "trace",
+}
 
 
 class Table(NamedTuple):
