@@ -32,8 +32,8 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
         made = asked.layer.forward(asked.call)
     taken = time.perf_counter() - started
     kind = asked.check.coverage
-    if kind is not Kind.AUTO:
-        return made, Coverage(kind, "")
+    if kind is not Kind.AUTO or not asked.check.own_step:
+        return made, Coverage(Kind.PROJECTED if kind is Kind.PROJECTED else Kind.FULL, "")
     projected = 4 * how_many(asked.check.confidence) + BESIDE
     if asked.cost * taken > _SECONDS and asked.cost > _GAIN * projected:
         # The first pass may have had something to load or to compile.
