@@ -18,15 +18,16 @@ DOCS = Path(bncheck.__file__).parent / "docs"
 
 DERIVATION = """# Batch normalization, forward and backward, node by node
 
-The derivation of Ioffe & Szegedy, "Batch Normalization" (2015), section 3, as a computational graph. Every number below is of one
-small batch, and every gradient was checked at its node by finite differences. `bncheck trace` prints this for any batch, with
-`--format svg` as a picture, and with `--impl layer.py` against the intermediates that a layer of yours keeps.
+The derivation of Ioffe & Szegedy, "Batch Normalization" (2015), section 3, as a computational graph. Every number
+below is of one small batch, and every gradient was checked at its node by finite differences. `bncheck trace` prints
+this for any batch, with `--format svg` as a picture, and with `--impl layer.py` against the intermediates that a layer
+of yours keeps.
 
 """
 CATALOGUED = """# What bncheck finds
 
-Every finding has a code, says what the mistake is, how it shows and how it is mended, and has a layer that makes it: the
-wrong code below is the code that the tests run.
+Every finding has a code, says what the mistake is, how it shows and how it is mended, and has a layer that makes it:
+the wrong code below is the code that the tests run.
 
 """
 
