@@ -32,7 +32,8 @@ Progress = Callable[[float, float], object]
 _ILL_CONDITIONED = 1e-12
 # ... and extended precision is then worth its price, some eight times float64's, up to so many evaluated entries.
 _EXTENDED_LIMIT = 1 << 24
-_BYTES_PER_ENTRY = 18 * 8  # x, dout, three gradients thrice, and what the allowance needs, in float64
+BYTES_PER_ENTRY = 18 * 8
+"""Of a full check: x, dout, three gradients thrice, and what the allowance needs, in float64."""
 
 
 class Measured(NamedTuple):
@@ -94,7 +95,7 @@ class Question(NamedTuple):
 def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Measured:
     """One backward pass after the pass ``made``, and finite differences of as many forward passes as it takes."""
     batch, call = asked.batch, asked.call
-    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
+    memory.require(batch.n, batch.d, BYTES_PER_ENTRY, "a full check")
     meter = Meter(asked.cost, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout)
