@@ -18,9 +18,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up.  What stands in one line does not import one another, and a package counts as one.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
-    ("stream",),
+    ("stencils", "stream"),
     ("batchnorm", "memory", "report", "settings"),
-    ("batch", "explanation", "graph"),
+    ("batch", "curves", "explanation", "graph"),
     ("differences", "layers", "reading", "writing"),
     ("findings", "rounding"),
     ("passes",),
@@ -32,12 +32,18 @@ FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 # These know of nothing else, whatever stands below them.
 ALONE = {
     "batchnorm": {"arrays"},
-    "differences": {"arrays", "stream"},
+    "differences": {"arrays", "stencils", "stream"},
+    "stencils": set(),
     "stream": {"arrays"},
-    "render": {"arrays", "explanation", "report", "vocabulary", "writing"},
+    "render": {"arrays", "curves", "explanation", "report", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
+GUESTS = {
+    "bncheck.pytest_plugin": {"pytest"},
+    "bncheck.layers.tensors.torch": {"torch"},
+    "bncheck.render.as_picture": {"matplotlib"},
+}
 SPEAKING = {"cli", "render", "__main__"}
 
 
@@ -137,7 +143,7 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = {"bncheck.pytest_plugin": {"pytest"}, "bncheck.layers.tensors.torch": {"torch"}}.get(module, set())
+    allowed = GUESTS.get(module, set())
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")

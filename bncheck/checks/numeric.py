@@ -13,11 +13,13 @@ from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
-from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
+from bncheck.checks.response import Response, parameters_of
+from bncheck.differences import Derivative, Function, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer
 from bncheck.passes import require_finite
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.stencils import STENCILS, Stencil
 from bncheck.vocabulary import Mode
 
 Progress = Callable[[float, float], object]
@@ -114,6 +116,7 @@ class Numeric:
         self.dtype = np.dtype(np.longdouble if extended else np.float64)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.batch.dout.astype(self.dtype)
+        self.response = Response(self.layer, self.wide)
 
     def out(self) -> Array:
         """The forward pass itself, in the precision worked in."""
@@ -121,13 +124,12 @@ class Numeric:
         return np.asarray(self.layer.forward(self.wide).out)
 
     def dx(self) -> Derivative:
-        return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
+        return self._differentiate(self.response.of_x, self.wide.x, bending_scale(self.wide), self.linear)
 
     def parameters(self) -> Derivative:
         """dgamma and dbeta, one row each: out is linear in both together."""
-        both = np.stack([self.wide.gamma, self.wide.beta])
-        scale = np.maximum(np.abs(both).max(axis=0), 1)
-        return self._differentiate(self._of_parameters, both, scale, True)
+        both, scale = parameters_of(self.wide)
+        return self._differentiate(self.response.of_parameters, both, scale, True)
 
     def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
         if self.entangled:
@@ -165,14 +167,3 @@ class Numeric:
         self.passes += done
         if self.progress is not None:
             self.progress(self.passes, self.expected)
-
-    def _of_x(self, x: Array, columns: Array) -> Array:
-        return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-
-    def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
-
-    def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
-        running = self.wide.running.take(columns) if self.wide.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out
