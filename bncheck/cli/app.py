@@ -15,6 +15,7 @@ _COMMANDS = {
     "forward": "Run the forward pass; show or write out and the statistics.",
     "backward": "Run the backward pass; show or write dx, dgamma and dbeta.",
     "generate": "Make a batch and write it.",
+    "sweep": "Show the error against the step size of each difference formula.",
     "explain": "Say what a finding means, and show it.",
 }
 

@@ -6,16 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.report import PassReport, Report
 
-Result: TypeAlias = "Report | PassReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | SweepReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
+SWEEP_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
+PICTURE_FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
     f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz")
 }
@@ -36,6 +39,7 @@ class Renderer(Protocol):
 def renderer(name: str, look: Look) -> Renderer:
     """The renderer of a format.  Only a table on a terminal needs rich, and only then is it loaded."""
     module = {"table": "terminal" if look.terminal else "text", "tsv": "csv", "npy": "numpy", "npz": "numpy"}
+    module |= dict.fromkeys(PICTURE_FORMATS, "picture")
     home = import_module(f"bncheck.render.as_{module.get(name, name)}")
     found: Renderer = getattr(home, f"render_{name}", None) or home.render
     return found

@@ -1,13 +1,17 @@
-"""CSV and TSV: a check as one row for each gradient or section, a pass as the main array itself."""
+"""CSV and TSV: a check as one row for each gradient or section, a pass as its main array, a sweep as its points."""
 
 from __future__ import annotations
 
 import csv
 import io
+from typing import TYPE_CHECKING
 
 from bncheck.render import Look, Result
 from bncheck.report import GradientResult, PassReport, Report
 from bncheck.writing import delimited
+
+if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
 
 _HEADER = (
     *("gradient", "shape", "max_rel_error", "max_abs_error", "error_bar"),
@@ -30,7 +34,11 @@ def _render(result: Result, delimiter: str) -> str:
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
-    assert isinstance(result, Report)
+    if not isinstance(result, Report):
+        from bncheck.curves import SweepReport
+
+        assert isinstance(result, SweepReport)
+        return _points(result, delimiter)
     if result.sections:
         return _sections(result, delimiter)
     file = io.StringIO()
@@ -59,4 +67,20 @@ def _sections(report: Report, delimiter: str) -> str:
     for section in report.sections:
         row = (report.implementation, section.name, section.verdict.value, " ".join(section.codes), section.said)
         writer.writerow(row)
+    return file.getvalue()
+
+
+def _points(result: SweepReport, delimiter: str) -> str:
+    """What was swept, what bncheck chose, and the habit, all in the same columns."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(("gradient", "dtype", "method", "what", "step", "error", "error_bar", "column"))
+    for panel in result.panels:
+        for curve in panel.curves:
+            own, which = curve.own, (panel.quantity, panel.dtype, curve.method)
+            swept = zip(result.steps, curve.errors, strict=True)
+            writer.writerows((*which, "swept", step, error, "", "") for step, error in swept)
+            writer.writerow((*which, "chosen", own.step, own.error, own.error_bar, ""))
+    for a in result.absolute:
+        writer.writerow(("dx", a.dtype, a.method, f"absolute {a.step:g}", a.relative, a.error, "", a.column))
     return file.getvalue()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bncheck.render import Result, blindness
 from bncheck.report import Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
+
+if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
+    from bncheck.render.chart import Chart
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
@@ -29,7 +33,7 @@ class Code(NamedTuple):
     lines: str
 
 
-Block = Table | Code | str
+Block: TypeAlias = "Table | Code | Chart | str"
 """A string is a paragraph."""
 
 
@@ -43,10 +47,16 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # Its class is loaded where something is to be explained, and nowhere else.
-    from bncheck.render import catalogue
+    # These are loaded where there is something of theirs to be shown, and nowhere else.
+    from bncheck.explanation import Contents, Explanation
 
-    return catalogue.document(result)
+    if isinstance(result, (Explanation, Contents)):
+        from bncheck.render import catalogue
+
+        return catalogue.document(result)
+    from bncheck.render import sweeping
+
+    return sweeping.document(result)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -61,7 +71,7 @@ def place(index: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, index))}]"
 
 
-def _heading(result: Report | PassReport) -> str:
+def heading(result: Report | PassReport | SweepReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
@@ -76,7 +86,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks.append(_summary(report))
     if verbose:
         blocks.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
-    return Document(_heading(report), tuple(blocks))
+    return Document(heading(report), tuple(blocks))
 
 
 def _sections(report: Report) -> Table:
@@ -138,9 +148,9 @@ def _summary(report: Report) -> str:
 def _of_sections(report: Report) -> str:
     names = {v: [s.name.replace("_", " ") for s in report.sections if s.verdict is v] for v in Verdict}
     return {
-        Verdict.PASS: f"nothing wrong in {_and(names[Verdict.PASS])}",
+        Verdict.PASS: f"nothing wrong in {conjunction(names[Verdict.PASS])}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"something is wrong in {_and(names[Verdict.FAIL])}",
+        Verdict.FAIL: f"something is wrong in {conjunction(names[Verdict.FAIL])}",
     }[report.verdict]
 
 
@@ -150,19 +160,20 @@ def _of_gradients(report: Report) -> str:
     names[Verdict.FAIL] = names[Verdict.FAIL] or failed
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
+    wrong = conjunction(names[Verdict.FAIL])
     return {
-        Verdict.PASS: f"every entry of {_and(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"every entry of {conjunction(names[Verdict.PASS])} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
-        Verdict.FAIL: f"{_and(names[Verdict.FAIL])} {differ} from the finite differences by more than {by} allows",
+        Verdict.FAIL: f"{wrong} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
 
 
 def _blind(report: Report, names: list[str]) -> str:
     seen = "not everything" if report.settings.get("strict") else "nothing"
-    return f"nothing wrong was seen, and in {_and(names)} {seen} could have been"
+    return f"nothing wrong was seen, and in {conjunction(names)} {seen} could have been"
 
 
-def _and(names: list[str]) -> str:
+def conjunction(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
@@ -178,7 +189,7 @@ def _of_arrays(result: PassReport) -> Document:
         left = result.batch.d - len(rows)
         blocks.append(Table(("column", *flat), rows, f"and {left} more" if left > 0 else ""))
     blocks.append("Other formats (--format csv, json, npz) give every number in full.")
-    return Document(_heading(result), tuple(blocks))
+    return Document(heading(result), tuple(blocks))
 
 
 def _head(name: str, array: Any, columns: tuple[str, ...]) -> Table:
