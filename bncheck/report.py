@@ -78,6 +78,18 @@ class GradientResult(NamedTuple):
     """Why the verdict is not a plain pass, as a sentence."""
 
 
+class Entries(NamedTuple):
+    """One gradient entry by entry, for whoever draws it; float64 arrays of the shape that the gradient should have."""
+
+    name: str
+    analytic: Any
+    numeric: Any
+    error_bar: Any
+    """Of the numeric values."""
+    excess: Any
+    """|a - n| in units of what is allowed, or with rtol the relative error in units of that: wrong above 1."""
+
+
 class Probe(NamedTuple):
     """The same check on a batch of bncheck's own, made where the user's batch could not show a mistake."""
 
@@ -115,6 +127,8 @@ class Report:
     version: str
     sections: tuple[Section, ...] = ()
     probes: tuple[Probe, ...] = ()
+    entries: tuple[Entries, ...] = ()
+    """Only where they were asked for; no part of the JSON."""
 
     @property
     def raised(self) -> bool:
@@ -126,7 +140,7 @@ class Report:
         raw = dict(vars(self))
         raw["gradients"] = _by_name(self.gradients)
         raw["probes"] = [{**p._asdict(), "gradients": _by_name(p.gradients)} for p in self.probes]
-        del raw["sections"]
+        del raw["sections"], raw["entries"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
         return dict(plain({"schema": SCHEMA, **raw}))

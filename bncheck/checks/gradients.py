@@ -11,6 +11,7 @@ import numpy as np
 from bncheck import __version__
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
+from bncheck.checks import judgement
 from bncheck.checks.folding import placed
 from bncheck.checks.judgement import ZERO, Quantity, judge
 from bncheck.checks.numeric import Measured, Progress, measure
@@ -33,18 +34,20 @@ def check_gradients(
     progress: Progress | None = None,
     *,
     entangled: bool = False,
+    entries: bool = False,
 ) -> Report:
     """Check every entry of dx, dgamma and dbeta against finite differences of the layer's forward pass.
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
-    and costs D times as much.  Where the batch cannot show a known mistake, a batch of bncheck's own is checked
-    beside it (``check.probes``), which may find one; the verdict on the batch itself stays what that allows.
+    and costs D times as much; ``entries`` asks for all entries in the report, for whoever draws them.  Where the batch
+    cannot show a known mistake, a batch of bncheck's own is checked beside it (``check.probes``), which may find one;
+    the verdict on the batch itself stays what that allows.
     Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
-    report = _check(batch, layer, settings, check, progress, entangled)
+    report = _check(batch, layer, settings, check, progress, entangled, entries)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         try:
@@ -62,6 +65,7 @@ def _check(
     check: CheckSettings,
     progress: Progress | None,
     entangled: bool,
+    entries: bool = False,
 ) -> Report:
     measured = measure(batch, layer, settings, check, progress, entangled)
     results = judged(measured, batch, check)
@@ -76,6 +80,7 @@ def _check(
         forward_passes=round(measured.passes, 2),
         seconds=0.0,
         version=__version__,
+        entries=tuple(judgement.entries(q, check.rtol) for q in quantities(measured)) if entries else (),
     )
 
 

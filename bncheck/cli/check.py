@@ -17,6 +17,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.picture import plot_option, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 )
 @evidence_options
 @reproduce_option
+@plot_option
 @output_options(render.CHECK_FORMATS)
 def check(
     layer_name: str,
@@ -46,6 +48,7 @@ def check(
     isolate: bool,
     timeout: float | None,
     reproduce: str | None,
+    plot: str | None,
 ) -> Exit:
     """Check LAYER: contract, forward, running statistics, test mode, gradients, stability.
 
@@ -73,13 +76,26 @@ def check(
     if not out.quiet:
         for note in resolved.notes:
             say(note)
+    if plot is not None and len(resolved.layers) > 1:
+        names = ", ".join(each.name for each in resolved.layers)
+        raise click.UsageError(f"--plot draws one layer, and {layer_name} holds {names}: name one of them")
     checked = []
     for each in resolved.layers:
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            checked.append((each, check_layer(each, batch, settings, asked, progress)))
-    return _told(checked, layer_name, reproduce, out)
+            checked.append((each, check_layer(each, batch, settings, asked, progress, entries=plot is not None)))
+    code = _told(checked, layer_name, reproduce, out)
+    if plot is not None:
+        _draw(plot, *checked[0])
+    return code
+
+
+def _draw(path: str, layer: Layer, report: Report) -> None:
+    if report.entries:
+        write_picture(path, report)
+    else:
+        say(f"{layer.name} came to no gradients that could be drawn: {path} was not written")
 
 
 def _told(checked: list[tuple[Layer, Report]], target: str, reproduce: str | None, out: OutputOptions) -> Exit:

@@ -12,7 +12,7 @@ from bncheck.render import Look, Result
 from bncheck.render.pictures import curves, gradients
 from bncheck.report import Report
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bncheck.curves import Curve, Panel, SweepReport
+from bncheck.curves import Absolute, Curve, Panel, SweepReport
 from bncheck.render.document import heading
 
 # Okabe & Ito's palette, which the colour-blind can tell apart, and a marker of its own for each.
@@ -16,7 +16,7 @@ _LOOKS = {
     "richardson": ("#CC79A7", "D"),
     "complex": ("#000000", "x"),
 }
-_GREY = "#777777"
+_GREY, _HABIT = "#777777", "#A04000"
 _TOP, _CLEAR, _LAWFUL = 10.0, 10.0, 0.05
 
 
@@ -35,7 +35,7 @@ def draw(result: SweepReport, figure: Any) -> None:
     entries: dict[str, Any] = {}
     for axes in grid.flat:
         entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4)
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3)
 
 
 def _panel(result: SweepReport, panel: Panel, axes: Any) -> None:
@@ -43,6 +43,15 @@ def _panel(result: SweepReport, panel: Panel, axes: Any) -> None:
     axes.grid(color="#EEEEEE", linewidth=0.6)
     for curve in panel.curves:
         _curve(result, curve, axes)
+    axes.plot(
+        [],
+        [],
+        color="white",
+        marker="*",
+        markersize=9,
+        markeredgecolor="black",
+        label="chosen by bncheck, with its error bar",
+    )
     found = [e for c in panel.curves for e in c.errors if 0 < e < math.inf]
     axes.set_ylim(10.0 ** math.floor(math.log10(min(found, default=1e-16))), _TOP)
     right = 2.5
@@ -105,17 +114,9 @@ def _anchor(result: SweepReport, curve: Curve) -> tuple[float, float] | None:
     return arm[len(arm) // 2] if curve.truncation_slope is not None and arm else None
 
 
-def _habit(each: Any, axes: Any) -> None:
-    axes.axvline(each.relative, color="#D55E00", linestyle="-.", linewidth=0.9, zorder=1)
-    axes.annotate(
-        f"{each.step:g} in the {each.place} column",
-        (each.relative, 0.97),
-        (-3, 0),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        rotation=90,
-        va="top",
-        ha="right",
-        fontsize=7,
-        color="#A04000",
-    )
+def _habit(each: Absolute, axes: Any) -> None:
+    """A letter at the top, as in the chart of characters."""
+    label = f"n, w: h = {each.step:g} in units of x, in the narrowest and the widest column"
+    axes.axvline(each.relative, color=_HABIT, linestyle="-.", linewidth=0.9, zorder=1, label=label)
+    place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    axes.annotate(each.place[0], (each.relative, 0.985), (3, 0), va="top", fontsize=9, color=_HABIT, **place)
