@@ -100,7 +100,8 @@ class _Part(NamedTuple):
         call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
         require_finite(call)
         draw, n, d = Stream(batch.seed or 0, "sweep"), batch.n, batch.d
-        rows = np.sort(draw.permutation(n)[: max(_FEW, _ENTRIES // (n * d))])
+        fewest = max(1, min(_FEW, 2 * _ENTRIES // n))
+        rows = np.sort(draw.permutation(n)[: max(fewest, _ENTRIES // (n * d))])
         # A layer that takes its own number of columns and no other gets them all.
         fit = max(2, _ENTRIES // (n * len(rows))) if layer.traits.packs else d
         scale = bending_scale(call.astype(np.float64))
@@ -250,7 +251,7 @@ class _Sweep:
                         s.order,
                         errors,
                         Point(STEPS[best], errors[best]),
-                        *slopes(STEPS, errors),
+                        *slopes(STEPS, errors, u),
                         _chosen(motion, own[s.name], rows),
                     )
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import wrap
 from typing import NamedTuple
 
 SEVERAL, GUIDE = "*", "."
@@ -127,4 +128,6 @@ def _legend(chart: Chart, width: int) -> list[str]:
             found[-1] = joined
         else:
             found.append(" " * _MARGIN + entry)
-    return [*found, *(" " * _MARGIN + note for note in chart.notes)]
+    for note in chart.notes:
+        found += wrap(note, width, initial_indent=" " * _MARGIN, subsequent_indent=" " * (_MARGIN + 2))
+    return found

@@ -29,11 +29,11 @@ def _chart(result: SweepReport, panel: Panel) -> Chart:
     guide = Series("", "rounding, u/h", tuple((h, panel.rounding / h) for h in result.steps))
     tried = [a for a in result.absolute if a.dtype == panel.dtype] if panel.quantity == "dx" else []
     pointers = [(_PLACES[a.place], a.relative) for a in tried]
-    notes = [f"n w: a step of {tried[0].step:g} in units of x, in the narrowest and the widest column"] if tried else []
+    notes = [f"n w: a step of {tried[0].step:g} in the narrowest and in the widest column"] if tried else []
     for curve in panel.curves:
         if curve.method == "central":
             pointers.insert(0, ("^", curve.own.step))
-            notes.insert(0, "^: the step that bncheck chooses for central differences")
+            notes.insert(0, "^  : the step that bncheck chooses for central differences")
     title = f"{panel.quantity}, {panel.dtype}: relative error against relative step"
     return Chart(title, series, guide, tuple(pointers), tuple(notes))
 
@@ -63,7 +63,8 @@ def _meaning(result: SweepReport) -> str:
         "An error is the largest of any entry, against the closed form in extended precision, in units of the size of "
         "its terms before they cancel; a step h is in units of sqrt(var + eps) for dx, and of max(1, |gamma|, |beta|) "
         "for dgamma and dbeta. The slopes observed are those of the left arm, where rounding is divided by h and -1 is "
-        "expected, and of the right arm, where the power of h beside the method is."
+        "expected (less is seen where N is large and most rows round as before), and of the right arm, where the power "
+        "of h beside the method is."
         f"{flat} Own is the step that bncheck chooses, with its error bar and the error that it bounds."
     )
 

@@ -14,6 +14,7 @@ from bncheck.report import Entries, Report
 _ACCEPTED, _REJECTED, _GREY = "#0072B2", "#D55E00", "#777777"
 _TICKS = 4  # on either side of 1; below it they are decades, and above it as many decades as it takes
 _MOST = 16  # decades above 1
+_LARGEST = 1e100
 _CELLS, _POINTS, _CROSSES = 240, 1000, 400
 
 
@@ -53,6 +54,8 @@ def _map(excess: Array, axes: Any, figure: Any) -> None:
         extent=(-0.5, d - 0.5, n - 0.5, -0.5),
     )
     axes.set(xlabel="column", ylabel="row of x")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     bar = figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_ticks(range(-_TICKS, _TICKS + 1), labels=_labels(each))
     bar.ax.axhline(0, color="black", linewidth=2)
@@ -75,6 +78,8 @@ def _strip(excess: Array, axes: Any) -> None:
     worst = _clipped(np.maximum.reduceat(excess, starts), each)
     middles = _middles(starts, len(excess))
     axes.set(yscale="log", xlabel="column", ylim=(0.3 * 10.0**-_TICKS, 3 * 10.0 ** (_TICKS * each)))
+    axes.set_xlim(-0.5, len(excess) - 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.axhline(1, color="black", linewidth=1.6)
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     axes.annotate("rejected above 1", (0.99, 1), (0, 3), ha="right", fontsize=8, **place)
@@ -90,7 +95,7 @@ def _scatter(each: Entries, axes: Any) -> None:
         unit, of_column = np.where(largest > 0, largest, 1), " / largest in its column"
     a, n, bar = (np.ravel(part / unit) for part in each[1:4])
     excess = np.ravel(each.excess)
-    there = np.isfinite(a) & np.isfinite(n) & np.isfinite(bar)
+    there = (np.abs(a) < _LARGEST) & (np.abs(n) < _LARGEST) & np.isfinite(bar)
     total = int(np.sum(there))
     chosen = np.flatnonzero(there)[_telling(n[there], excess[there])]
     a, n, bar, excess = (part[chosen] for part in (a, n, bar, excess))
@@ -98,9 +103,12 @@ def _scatter(each: Entries, axes: Any) -> None:
     for kind, colour, marker, size in _kinds(excess):
         points = {"marker": marker, "markersize": size, "markeredgewidth": 1.4, "linestyle": "none", "color": colour}
         axes.errorbar(n[kind], a[kind], xerr=bar[kind], elinewidth=0.8, zorder=size, **points)
+    # The same on both axes, so that agreement is the diagonal.
+    reach = 1.08 * max(float(np.abs([*a, *n]).max(initial=0)), float(np.finfo(float).tiny))
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
     widest = f"error bars up to {number(float(bar.max()), 2)}" if len(bar) else "no number"
     axes.set(xlabel=f"numeric{of_column} ({widest})", ylabel=f"analytic{of_column}")
-    notes = [f"{len(there) - total} not finite, not shown"] * (len(there) > total)
+    notes = [f"{len(there) - total} not finite or beyond {_LARGEST:g}"] * (len(there) > total)
     notes += [f"the {len(chosen)} most telling of {total}"] * (len(chosen) < total)
     axes.set_title(f"{each.name}{': ' if notes else ''}{', '.join(notes)}")
 
