@@ -192,11 +192,13 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
         ("--version", {"numpy", "rich"}),
-        ("grad", {"rich", "numpy.ma", "pathlib"}),
+        ("grad", {"rich", "numpy.ma", "pathlib", "matplotlib", "bncheck.curves", "bncheck.render.chart"}),
         ("grad --format json", {"rich"}),
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
         ("generate", {"rich"}),
+        ("sweep --help", {"numpy", "rich", "matplotlib"}),
+        ("sweep --n 4 --d 1", {"rich", "matplotlib"}),
     ],
 )
 def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> None:

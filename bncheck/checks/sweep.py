@@ -13,11 +13,11 @@ from bncheck import __version__, batchnorm
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
+from bncheck.checks.motion import Motion, of_parameters, of_x
 from bncheck.checks.numeric import Progress
-from bncheck.checks.response import Response, parameters_of
 from bncheck.checks.slopes import slopes
 from bncheck.curves import Absolute, Curve, Own, Panel, Point, SweepReport
-from bncheck.differences import Derivative, Function, differentiate, quotients
+from bncheck.differences import Derivative, differentiate, quotients
 from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Call, Layer
 from bncheck.layers.reference import Reference
@@ -131,37 +131,6 @@ class _Count:
             self.progress(self.passes, self.expected)
 
 
-class _Motion(NamedTuple):
-    """What is moved, and what ought to come of it."""
-
-    f: Function
-    at: Array
-    """(P, D)"""
-    unit: Array
-    """(D,), in which steps are told."""
-    bend: Array
-    """(D,), the distance over which f bends where all P rows move."""
-    linear: bool
-    kappa: float
-    """What one rounding amounts to, in units of u."""
-    truth: Array
-    natural: Array
-    """Both (P, D)."""
-    parts: dict[str, slice]
-    """The gradients, and the rows that they are in."""
-
-    def errors(self, value: Array) -> Array:
-        """(P, D), relative; infinite where there is no number."""
-        off = np.abs(value - self.truth).astype(np.float64)
-        # Where the natural scale is zero, so is every term, and the difference of equal outputs with it.
-        ratio = np.divide(off, self.natural, out=np.zeros_like(off), where=self.natural > 0)
-        return np.where(np.isnan(off), np.inf, ratio)
-
-    def bars(self, error: Array) -> Array:
-        """Error bars of the columns, in the same units."""
-        return np.divide(error, self.natural, out=np.zeros(self.natural.shape), where=self.natural > 0)
-
-
 class _Sweep:
     """All of it in one dtype."""
 
@@ -206,7 +175,7 @@ class _Sweep:
         ]
 
     def panels(self, stencils: list[Stencil], quantities: Sequence[str]) -> Iterator[Panel]:
-        for motion in (self._of_x(), self._of_parameters()):
+        for motion in (self._of_x(), of_parameters(self.layer, self.call, self.truth, self.natural)):
             wanted = [name for name in motion.parts if name in quantities]
             if wanted:
                 yield from self._measured(motion, stencils, wanted)
@@ -232,7 +201,7 @@ class _Sweep:
                 own=Point(float(steps[j]), float(reached[j])),
             )
 
-    def _measured(self, motion: _Motion, stencils: list[Stencil], wanted: list[str]) -> Iterator[Panel]:
+    def _measured(self, motion: Motion, stencils: list[Stencil], wanted: list[str]) -> Iterator[Panel]:
         swept = {
             s.name: [motion.errors(self._quotients(motion, s, np.full_like(motion.unit, h))) for h in STEPS]
             for s in stencils
@@ -257,12 +226,15 @@ class _Sweep:
                 )
             yield Panel(name, str(self.dtype), motion.linear, u * motion.kappa, tuple(curves))
 
-    def _quotients(self, motion: _Motion, stencil: Stencil, relative: Array) -> Array:
+    def _of_x(self) -> Motion:
+        return of_x(self.layer, self.call, self.part.rows, self.truth, self.natural)
+
+    def _quotients(self, motion: Motion, stencil: Stencil, relative: Array) -> Array:
         step = relative * motion.unit
         whole = not self.layer.traits.packs
         return quotients(motion.f, motion.at, self.dout, stencil, step, whole=whole, tick=self.tick)
 
-    def _own(self, motion: _Motion, stencil: Stencil) -> Derivative:
+    def _own(self, motion: Motion, stencil: Stencil) -> Derivative:
         return differentiate(
             motion.f,
             motion.at,
@@ -275,40 +247,8 @@ class _Sweep:
             tick=self.tick,
         )
 
-    def _of_x(self) -> _Motion:
-        rows, n = self.part.rows, len(self.call.x)
-        unit = bending_scale(self.call)
-        kappa = float(np.maximum(1, np.abs(self.call.x).max(axis=0) / unit).max())
-        every = len(rows) == n
-        return _Motion(
-            f=Response(self.layer, self.call, None if every else rows).of_x,
-            at=self.call.x[rows],
-            unit=unit,
-            # Where P rows of N move by one unit, the statistics move by sqrt(P / N) of what they do for all.
-            bend=unit * unit.dtype.type(np.sqrt(n / len(rows))),
-            linear=self.test,
-            kappa=kappa,
-            truth=self.truth.dx[rows],
-            natural=self.natural.dx[rows],
-            parts={"dx": slice(None)},
-        )
 
-    def _of_parameters(self) -> _Motion:
-        both, unit = parameters_of(self.call)
-        return _Motion(
-            f=Response(self.layer, self.call).of_parameters,
-            at=both,
-            unit=unit,
-            bend=unit,
-            linear=True,
-            kappa=1.0,
-            truth=np.stack(self.truth[1:]),
-            natural=np.stack(self.natural[1:]),
-            parts={"dgamma": slice(0, 1), "dbeta": slice(1, 2)},
-        )
-
-
-def _chosen(motion: _Motion, own: Derivative, rows: slice) -> Own:
+def _chosen(motion: Motion, own: Derivative, rows: slice) -> Own:
     return Own(
         step=float(np.median(own.step / motion.unit)),
         error_bar=float(motion.bars(own.error)[rows].max()),

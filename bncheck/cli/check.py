@@ -23,6 +23,8 @@ from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bncheck.layers.protocol import Layer
     from bncheck.report import Report
 
@@ -76,19 +78,23 @@ def check(
     if not out.quiet:
         for note in resolved.notes:
             say(note)
-    if plot is not None and len(resolved.layers) > 1:
-        names = ", ".join(each.name for each in resolved.layers)
-        raise click.UsageError(f"--plot draws one layer, and {layer_name} holds {names}: name one of them")
+    if plot is not None:
+        _require_one(resolved.layers, layer_name)
     checked = []
     for each in resolved.layers:
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
             checked.append((each, check_layer(each, batch, settings, asked, progress, entries=plot is not None)))
-    code = _told(checked, layer_name, reproduce, out)
     if plot is not None:
         _draw(plot, *checked[0])
-    return code
+    return _told(checked, layer_name, reproduce, out)
+
+
+def _require_one(layers: Sequence[Layer], target: str) -> None:
+    if len(layers) > 1:
+        names = ", ".join(layer.name for layer in layers)
+        raise click.UsageError(f"--plot draws one layer, and {target} holds {names}: name one of them")
 
 
 def _draw(path: str, layer: Layer, report: Report) -> None:

@@ -48,4 +48,5 @@ def _drawable(context: click.Context, parameter: click.Parameter, path: str | No
 
 
 def _ending(path: str) -> str:
-    return path.rpartition(".")[2].lower()
+    name, _, ending = path.rpartition(".")
+    return ending.lower() if name else ""
