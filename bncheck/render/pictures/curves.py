@@ -17,13 +17,14 @@ _LOOKS = {
     "complex": ("#000000", "x"),
 }
 _GREY, _HABIT = "#777777", "#A04000"
+_LINES = 15  # of text that fit into the height of a panel
 _TOP, _CLEAR, _LAWFUL = 10.0, 10.0, 0.05
 
 
 def draw(result: SweepReport, figure: Any) -> None:
     dtypes = list(dict.fromkeys(p.dtype for p in result.panels))
     names = list(dict.fromkeys(p.quantity for p in result.panels))
-    figure.set_size_inches(max(4.4 * len(names), 6.4), 3.7 * len(dtypes) + 1.0)
+    figure.set_size_inches(max(4.4 * len(names), 7.2), 3.7 * len(dtypes) + 1.4)
     grid = figure.subplots(len(dtypes), len(names), squeeze=False)
     for panel in result.panels:
         _panel(result, panel, grid[dtypes.index(panel.dtype)][names.index(panel.quantity)])
@@ -35,7 +36,7 @@ def draw(result: SweepReport, figure: Any) -> None:
     entries: dict[str, Any] = {}
     for axes in grid.flat:
         entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=3)
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(names) + 1, 3))
 
 
 def _panel(result: SweepReport, panel: Panel, axes: Any) -> None:
@@ -94,14 +95,21 @@ def _guides(result: SweepReport, panel: Panel, axes: Any) -> None:
         [left, right], [panel.rounding / left, panel.rounding / right], color=_GREY, linestyle="--", linewidth=0.9,
         label="rounding on paper, u/h", zorder=1,
     )  # fmt: skip
-    for curve in {c.order: c for c in panel.curves if _anchor(result, c)}.values():
+    orders = sorted({c.order: c for c in panel.curves if _anchor(result, c)}.values(), key=lambda c: c.order)
+    gap = (_TOP / floor) ** (1 / _LINES)
+    below = math.inf
+    for curve in orders:
         h, error = _anchor(result, curve) or (1.0, 1.0)
         factor = error / h**curve.order
         start = max((floor / factor) ** (1 / curve.order), left)
-        axes.plot([start, right], [factor * start**curve.order, factor], color=_GREY, linestyle=":", linewidth=0.9,
-            label="truncation on paper", zorder=1)  # fmt: skip
+        ends = [factor * start**curve.order, factor]
+        axes.plot(
+            [start, right], ends, color=_GREY, linestyle=":", linewidth=0.9, label="truncation on paper", zorder=1
+        )
         text = "h" if curve.order == 1 else f"$h^{curve.order}$"
-        axes.annotate(text, (right, factor), (5, 0), textcoords="offset points", va="center", fontsize=8, color=_GREY)
+        # Beside the end of its line, or below the label before it.
+        below = min(factor, below / gap)
+        axes.annotate(text, (right, below), (5, 0), textcoords="offset points", va="center", fontsize=8, color=_GREY)
 
 
 def _anchor(result: SweepReport, curve: Curve) -> tuple[float, float] | None:
@@ -116,7 +124,7 @@ def _anchor(result: SweepReport, curve: Curve) -> tuple[float, float] | None:
 
 def _habit(each: Absolute, axes: Any) -> None:
     """A letter at the top, as in the chart of characters."""
-    label = f"n, w: h = {each.step:g} in units of x, in the narrowest and the widest column"
+    label = f"n, w: h = {each.step:g} in narrowest, widest column"
     axes.axvline(each.relative, color=_HABIT, linestyle="-.", linewidth=0.9, zorder=1, label=label)
     place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     axes.annotate(each.place[0], (each.relative, 0.985), (3, 0), va="top", fontsize=9, color=_HABIT, **place)

@@ -27,7 +27,7 @@ def draw(report: Report, figure: Any) -> None:
     for each, upper, lower in zip(entries, above, below, strict=True):
         wrong, size = int(np.sum(each.excess > 1)), each.excess.size
         folded = max(each.excess.shape) > _CELLS
-        blocks = ", the worst of each block" if folded else ""
+        blocks = "\nthe worst of each block" if folded else ""
         upper.set_title(f"{each.name}: {wrong} of {size} entries rejected\n{measure}{blocks}")
         if each.excess.ndim == 2:
             _map(each.excess, upper, figure)
