@@ -10,38 +10,52 @@ if TYPE_CHECKING:
     from bncheck.batch import Batch, assemble, generate
     from bncheck.checks.api import check
     from bncheck.checks.gradients import check_gradients
+    from bncheck.checks.stress import stress
+    from bncheck.checks.trace import trace
     from bncheck.errors import BadInput
+    from bncheck.grid import Grid, StressReport
     from bncheck.report import Report
     from bncheck.settings import CheckSettings, LayerSettings
+    from bncheck.tracing import TraceReport
     from bncheck.vocabulary import Method, Mode, Verdict
 
 _HOMES = {
     "BadInput": "errors",
     "Batch": "batch",
     "CheckSettings": "settings",
+    "Grid": "grid",
     "LayerSettings": "settings",
     "Method": "vocabulary",
     "Mode": "vocabulary",
     "Report": "report",
+    "TraceReport": "tracing",
+    "StressReport": "grid",
     "Verdict": "vocabulary",
     "assemble": "batch",
     "check": "checks.api",
     "check_gradients": "checks.gradients",
     "generate": "batch",
+    "trace": "checks.trace",
+    "stress": "checks.stress",
 }
 __all__ = [
     "BadInput",
     "Batch",
     "CheckSettings",
+    "Grid",
     "LayerSettings",
     "Method",
     "Mode",
     "Report",
+    "StressReport",
+    "TraceReport",
     "Verdict",
     "assemble",
     "check",
     "check_gradients",
     "generate",
+    "stress",
+    "trace",
 ]
 
 

@@ -60,8 +60,8 @@ def describe(batch: Batch) -> BatchInfo:
     return BatchInfo(batch.n, batch.d, str(batch.x.dtype), batch.source, batch.seed)
 
 
-def require_finite(call: Call) -> None:
-    """Raise BadInput where the definition itself has no finite output on this batch."""
+def require_finite(call: Call, first: int = 0) -> None:
+    """Raise BadInput where the definition itself has no finite output on this batch; ``first`` is its first column."""
     if call.settings.mode is Mode.TEST and call.running is None:
         raise BadInput("test mode needs running statistics, and the batch has none")
     eps = call.settings.eps
@@ -75,10 +75,12 @@ def require_finite(call: Call) -> None:
         return
     column = int(np.argmin(finite))
     if eps == 0 and not np.ptp(call.x[:, column]):
-        raise BadInput(f"column {column} has no variance and eps is 0: there is nothing to divide by; set --eps")
+        raise BadInput(
+            f"column {first + column} has no variance and eps is 0: there is nothing to divide by; set --eps"
+        )
     values = call.x[:, column].astype(np.longdouble)
     raise BadInput(
-        f"column {column} spans {float(values.max() - values.min()):.3g}, and its normalization is not "
+        f"column {first + column} spans {float(values.max() - values.min()):.3g}, and its normalization is not "
         f"finite in {call.x.dtype}: scale the batch down or use a wider --dtype"
     )
 

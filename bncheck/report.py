@@ -35,7 +35,8 @@ class BatchInfo(NamedTuple):
 class Worst:
     """The entry that came closest to being rejected, or went furthest beyond."""
 
-    index: tuple[int, ...]
+    index: tuple[int | None, ...]
+    """None is all of an axis: the worst was a sum over it with random signs."""
     analytic: float
     numeric: float
     error_bar: float
@@ -76,6 +77,24 @@ class GradientResult(NamedTuple):
     power: Power
     reason: str = ""
     """Why the verdict is not a plain pass, as a sentence."""
+    wrong: tuple[Worst, ...] = ()
+    """Entries that were rejected, the worst first, up to a dozen."""
+    more: int = 0
+    """Others that were rejected; of a gradient checked along directions, so many at least."""
+
+
+class Coverage(NamedTuple):
+    """How much of dx was looked at."""
+
+    kind: str
+    """full: every entry; projected: every column along random directions."""
+    why: str
+    """How that was chosen; empty where it was asked for, or nothing else was called for."""
+    directions: int = 0
+    miss_probability: float = 0.0
+    """A bound for missing a column with several wrong entries; one with a single wrong entry is not missed ..."""
+    sure: float = 0.0
+    """... where the largest of them is off by more than this, in units of the typical size of the terms of dx."""
 
 
 class Entries(NamedTuple):
@@ -127,6 +146,7 @@ class Report:
     version: str
     sections: tuple[Section, ...] = ()
     probes: tuple[Probe, ...] = ()
+    coverage: Coverage | None = None
     entries: tuple[Entries, ...] = ()
     """Only where they were asked for; no part of the JSON."""
 

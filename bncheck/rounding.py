@@ -96,6 +96,33 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
 
 
+def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
+    """What each intermediate value may be off by in an implementation that computes in ``dtype``; names as in graph.py.
+
+    In the terms above: the mean is off by delta / inv, x - mean by (delta + iota) / inv =: e and its square by
+    2 |x - mean| e + e^2; the relative error r of the variance is that of its root and of inv, at most.
+    """
+    wide = call.astype(np.float64)
+    column = _Column.of(wide, dtype)
+    inv, r, eta = column.inv, column.relative, column.eta
+    centred, xhat = wide.x - column.mean, column.xhat(wide.x)
+    off = (column.delta + column.iota) / inv
+    of_xhat = column.delta + column.iota + r * np.abs(xhat)
+    found = {
+        "mean": column.delta / inv,
+        "centred": off,
+        "square": 2 * np.abs(centred) * off + off**2 + r * centred**2,
+        "var": r / inv**2,
+        "var_eps": r / inv**2,
+        "std": r / inv,
+        "inv": r * inv,
+        "xhat": of_xhat,
+        "scaled": np.abs(wide.gamma) * (of_xhat + 2 * column.u * np.abs(xhat)),
+        "out": forward_allowance(call, dtype),
+    }
+    return {name: np.asarray(error + eta) for name, error in found.items()}
+
+
 class _Column(NamedTuple):
     """What is known of the columns of a batch and of arithmetic on them, in the terms above; (D,) each."""
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from bncheck.errors import BadInput
-from bncheck.vocabulary import Method, Mode
+from bncheck.vocabulary import Coverage, Method, Mode
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,14 @@ class CheckSettings:
     """Where the batch cannot show a known mistake, check a batch of bncheck's own beside it."""
     strict: bool = False
     """A batch that cannot show every known mistake is blind."""
+    coverage: Coverage = Coverage.AUTO
+    confidence: float = 0.99
+    """With which a projected check sees an error of several entries; that of one entry it sees for certain."""
 
     def __post_init__(self) -> None:
         if self.step is not None and not (math.isfinite(self.step) and self.step > 0):
             raise BadInput(f"step is {self.step:g}: give a finite number above 0")
         if self.rtol is not None and not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise BadInput(f"rtol is {self.rtol:g}: give a finite number that is not negative")
+        if not 0 < self.confidence < 1:
+            raise BadInput(f"confidence is {self.confidence:g}: give a probability between 0 and 1, such as 0.99")

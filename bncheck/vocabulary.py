@@ -20,6 +20,16 @@ class Method(StrEnum):
     COMPLEX = "complex"
 
 
+class Coverage(StrEnum):
+    """How much of dx is looked at."""
+
+    AUTO = "auto"
+    FULL = "full"
+    """Every entry on its own."""
+    PROJECTED = "projected"
+    """Every column along random directions."""
+
+
 class Verdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"

@@ -107,7 +107,7 @@ def test_exit_codes_are_the_contract() -> None:
         (["--version"], Exit.PASS),
         *[
             ([command, "--help"], Exit.PASS)
-            for command in ("grad", "check", "forward", "backward", "generate", "explain")
+            for command in ("grad", "check", "forward", "backward", "generate", "stress", "explain")
         ],
     ],
 )
@@ -223,7 +223,7 @@ def test_our_own_bugs_exit_70(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 def test_ctrl_c_exits_130_and_writes_nothing(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [*BNCHECK, "grad", "--n", "4000", "--d", "200", "--output", "report.json"],
+        [*BNCHECK, "grad", "--n", "4000", "--d", "200", "--coverage", "full", "--output", "report.json"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -424,7 +424,7 @@ def test_what_is_done_in_a_second_shows_no_progress() -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["grad", "--n", "4000", "--d", "200"], "forward passes"),
+        (["grad", "--n", "4000", "--d", "200", "--coverage", "full"], "forward passes"),
         (["forward", "--mode", "test", "--warmup", "1000000"], "warm-up batches"),
     ],
 )

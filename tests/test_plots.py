@@ -17,10 +17,10 @@ from bncheck.checks.gradients import check_gradients
 from bncheck.checks.suite import check_layer
 from bncheck.checks.sweep import sweep
 from bncheck.cli import run
-from bncheck.render import PICTURE_FORMATS, Look, Result, renderer
+from bncheck.render import PICTURE_FORMATS, Look, Result, picture
 from bncheck.report import Entries, Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Method, Verdict
+from bncheck.vocabulary import Coverage, Method, Verdict
 from tests.wrong import DX, PARAMETERS, WrongLayer
 
 LAYERS = Path(__file__).parent / "layers"
@@ -52,6 +52,14 @@ def test_entries_come_only_when_asked_for() -> None:
     asked = check_layer(WrongLayer("layer", DX["sign"]), generate(8, 3), entries=True)
     assert [e.name for e in asked.entries] == ["dx", "dgamma", "dbeta"]
     assert named(asked, "dx").analytic.shape == (8, 3)
+
+
+def test_entries_are_every_entry_of_a_batch_that_directions_would_be_chosen_for() -> None:
+    check = CheckSettings(coverage=Coverage.PROJECTED, probes=False)
+    report = checked("one entry off by 1%", batch=generate(40, 4), check=check)
+    assert report.coverage is not None
+    assert report.coverage.kind == Coverage.FULL
+    assert np.argwhere(named(report, "dx").excess > 1).tolist() == [[20, 1]]
 
 
 def test_entries_are_no_part_of_the_json() -> None:
@@ -239,7 +247,7 @@ def test_a_sweep_has_every_curve_with_a_marker_and_a_colour_of_its_own() -> None
 @pytest.mark.parametrize("form", PICTURE_FORMATS)
 def test_pictures_are_files_of_their_kind_and_the_same_each_time(form: str) -> None:
     for result in (checked(), sweep(generate(8, 3), methods=[Method.CENTRAL], dtypes=["float64"])):
-        first, second = (renderer(form, Look())(result, Look()) for _ in range(2))
+        first, second = (picture(form)(result, Look()) for _ in range(2))
         assert isinstance(first, bytes)
         assert first.lstrip().startswith({"png": b"\x89PNG\r\n", "svg": b"<?xml", "pdf": b"%PDF"}[form])
         assert first == second
@@ -249,7 +257,7 @@ def test_pictures_are_files_of_their_kind_and_the_same_each_time(form: str) -> N
 def test_a_picture_is_no_blank_sheet() -> None:
     from matplotlib.image import imread
 
-    pixels = imread(io.BytesIO(bytes(renderer("png", Look())(checked("sign"), Look()))))  # type: ignore[arg-type]
+    pixels = imread(io.BytesIO(bytes(picture("png")(checked("sign"), Look()))))  # type: ignore[arg-type]
     assert pixels.shape[0] > 700
     assert len(np.unique(pixels[::3, ::3, :3].reshape(-1, 3), axis=0)) > 20
 
@@ -288,6 +296,7 @@ def test_a_layer_that_gives_no_gradients_is_not_drawn(tmp_path: Path, capfd: pyt
     [
         (("grad", "--plot", "picture.gif"), ".png, .svg, .pdf"),
         (("grad", "--plot", "png"), ".png, .svg, .pdf"),
+        (("grad", "--plot", "p.png", "--coverage", "projected"), "leave one out"),
         (("sweep", "--n", "4", "--d", "1", "--plot", "nowhere/p.png"), "nowhere/p.png: cannot be written"),
         (("check", str(LAYERS / "course_01.py"), "--plot", "p.png"), "name one of them"),
     ],

@@ -318,7 +318,17 @@ class Module:
         vars(self)["space"][name] = value
 
 
-REFUSED = ("optimizer", "laid out", "are wrapped in others", "each of its instances")
+REFUSED = {
+    "optimizer",
+    "laid out",
+    "are wrapped in others",
+    "each of its instances",
+    "take no arrays",
+    "means over all batches",
+    "takes a context",
+    "the forward pass returns",
+    "makes the keys",
+}
 
 
 def passed(layer: Any, mode: Mode) -> tuple[Call, np.ndarray | None, dict[str, np.ndarray]]:

@@ -19,10 +19,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stencils", "stream"),
-    ("batchnorm", "memory", "report", "settings"),
-    ("batch", "curves", "explanation", "graph"),
+    ("batchnorm", "executors", "journal", "memory", "report", "settings"),
+    ("batch", "curves", "explanation", "graph", "grid", "tracing"),
     ("differences", "layers", "reading", "writing"),
-    ("findings", "rounding"),
+    ("findings", "projections", "rounding"),
     ("passes",),
     ("checks", "render"),
     ("cli", "pytest_plugin"),
@@ -34,16 +34,14 @@ ALONE = {
     "batchnorm": {"arrays"},
     "differences": {"arrays", "stencils", "stream"},
     "stencils": set(),
+    "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
-    "render": {"arrays", "curves", "explanation", "report", "vocabulary", "writing"},
+    "executors": {"errors"},
+    "journal": {"errors"},
+    "render": {"arrays", "curves", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
-FILE_ACCESS, MAY_USE_FILES = {"reading", "writing"}, {"cli", "render", "pytest_plugin"}
-GUESTS = {
-    "bncheck.pytest_plugin": {"pytest"},
-    "bncheck.layers.tensors.torch": {"torch"},
-    "bncheck.render.as_picture": {"matplotlib"},
-}
+FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
 SPEAKING = {"cli", "render", "__main__"}
 
 
@@ -143,7 +141,9 @@ def test_the_front_door_is_for_guests(module: str) -> None:
 def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
-    allowed = GUESTS.get(module, set())
+    adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    adapters |= {"render.as_picture": "matplotlib"}
+    allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
         assert not calls(tree, "print")
@@ -191,6 +191,8 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
+        ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
         ("grad", {"rich", "numpy.ma", "pathlib", "matplotlib", "bncheck.curves", "bncheck.render.chart"}),
         ("grad --format json", {"rich"}),
@@ -199,6 +201,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("generate", {"rich"}),
         ("sweep --help", {"numpy", "rich", "matplotlib"}),
         ("sweep --n 4 --d 1", {"rich", "matplotlib"}),
+        ("trace --n 4 --d 2", {"rich"}),
     ],
 )
 def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> None:

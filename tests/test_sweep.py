@@ -25,7 +25,7 @@ from bncheck.curves import Absolute, Curve, Own, Panel, Point, SweepReport
 from bncheck.errors import BadInput, LayerRaised
 from bncheck.layers.protocol import Call, Pass, Traits
 from bncheck.layers.reference import Reference
-from bncheck.render import SWEEP_FORMATS, Look, renderer
+from bncheck.render import MAP_FORMATS, Look, renderer
 from bncheck.report import BatchInfo
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Method, Mode
@@ -323,7 +323,7 @@ def made() -> SweepReport:
     )
 
 
-@pytest.mark.parametrize("form", SWEEP_FORMATS)
+@pytest.mark.parametrize("form", MAP_FORMATS)
 def test_formats_are_as_they_were_looked_at(form: str) -> None:
     suffix = {"table": "txt", "markdown": "md"}.get(form, form)
     golden(f"sweep.{suffix}", str(renderer(form, Look())(made(), Look())))

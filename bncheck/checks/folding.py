@@ -24,7 +24,7 @@ _FOLLOWS = {
 }
 _OF_SHAPE = {"BN002", "BN201"}
 _NOT_TO_BE_READ = {"BN003", "BN110", "BN205"}
-_VAGUE = {"BN110", "BN205"}
+VAGUE = {"BN110", "BN205"}
 _FITS = 1e-9
 
 
@@ -55,7 +55,7 @@ def clearest(findings: list[Finding]) -> tuple[Finding, ...]:
         held = best.setdefault(finding.quantity, [finding])
         if finding.code not in {f.code for f in held}:
             held.append(finding)
-    chosen = {name: [f for f in held if f.code not in _VAGUE] or held for name, held in best.items()}
+    chosen = {name: [f for f in held if f.code not in VAGUE] or held for name, held in best.items()}
     return tuple(f for held in chosen.values() for f in held[:1])
 
 

@@ -6,24 +6,21 @@ import time
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
 from bncheck import __version__
 from bncheck.batch import Batch
-from bncheck.batchnorm import Gradients
-from bncheck.checks import judgement
+from bncheck.checks import entries as every_entry
+from bncheck.checks.covering import chosen
 from bncheck.checks.folding import placed
-from bncheck.checks.judgement import ZERO, Quantity, judge
-from bncheck.checks.numeric import Measured, Progress, measure
-from bncheck.checks.power import Evidence, Sight
+from bncheck.checks.judgement import Seen
+from bncheck.checks.numeric import Progress, Question
 from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Layer
 from bncheck.layers.reference import Reference
-from bncheck.passes import describe
-from bncheck.report import Finding, GradientResult, Probe, Report
+from bncheck.passes import describe, require_finite
+from bncheck.report import Finding, Probe, Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Mode, Verdict
+from bncheck.vocabulary import Coverage, Mode, Verdict
 
 
 def check_gradients(
@@ -40,78 +37,49 @@ def check_gradients(
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
-    and costs D times as much; ``entries`` asks for all entries in the report, for whoever draws them.  Where the batch
-    cannot show a known mistake, a batch of bncheck's own is checked beside it (``check.probes``), which may find one;
-    the verdict on the batch itself stays what that allows.
+    and costs D times as much; ``entries`` that all of them are wanted in the report, for whoever draws them, whatever
+    ``check.coverage`` says.  Where the batch cannot show a known mistake, a batch of bncheck's own is checked beside
+    it (``check.probes``), which may find one; the verdict on the batch itself stays what that allows.
     Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
-    report = _check(batch, layer, settings, check, progress, entangled, entries)
+    report = _check(Question(batch, layer, settings, check, entangled, entries), progress)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         try:
-            report = _joined(report, _check(probe, layer, settings, check, None, entangled))
+            report = _joined(report, _check(Question(probe, layer, settings, check, entangled), None))
         except LayerRaised as raised:
             report = replace(report, findings=(*report.findings, _refused(probe, raised)))
     findings = placed(report.findings, layer.traits.source)
     return replace(report, findings=findings, seconds=time.perf_counter() - started)
 
 
-def _check(
-    batch: Batch,
-    layer: Layer,
-    settings: LayerSettings,
-    check: CheckSettings,
-    progress: Progress | None,
-    entangled: bool,
-    entries: bool = False,
-) -> Report:
-    measured = measure(batch, layer, settings, check, progress, entangled)
-    results = judged(measured, batch, check)
+def _check(asked: Question, progress: Progress | None) -> Report:
+    settings = asked.settings
+    require_finite(asked.call)
+    made, coverage = chosen(asked)
+    if coverage.kind == Coverage.PROJECTED:
+        # Loaded where it is needed: small batches start at once.
+        from bncheck.checks import projected
+
+        seen = projected.look(asked, made, coverage, progress)
+    else:
+        seen = every_entry.look(asked, made, coverage, progress)
     return Report(
-        verdict=Verdict.worst([result.verdict for result in results]),
+        verdict=Verdict.worst([result.verdict for result in seen.results]),
         mode=settings.mode.value,
-        implementation=layer.name,
-        batch=describe(batch),
-        settings=_said(settings, check, measured),
-        gradients=results,
-        findings=_findings(measured, batch, results),
-        forward_passes=round(measured.passes, 2),
+        implementation=asked.layer.name,
+        batch=describe(asked.batch),
+        settings=_said(asked, seen),
+        gradients=seen.results,
+        findings=seen.findings,
+        forward_passes=round(seen.passes, 2),
         seconds=0.0,
         version=__version__,
-        entries=tuple(judgement.entries(q, check.rtol) for q in quantities(measured)) if entries else (),
+        coverage=seen.coverage,
+        entries=seen.entries,
     )
-
-
-def judged(measured: Measured, batch: Batch, check: CheckSettings) -> tuple[GradientResult, ...]:
-    """The verdict on each gradient, with what it could have been a verdict on."""
-    each = quantities(measured)
-    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in each}
-    with np.errstate(all="ignore"):
-        sight = Sight(measured.call, batch.dout, evidence, check.rtol)
-        results = [judge(q, check.rtol, batch.place)._replace(power=sight.power(q.name)) for q in each]
-    return tuple(_blinded(result, sight, check.strict) for result in results)
-
-
-def quantities(measured: Measured) -> list[Quantity]:
-    """dx, dgamma and dbeta, with all that is known of each."""
-    errors = (measured.dx.error, measured.parameters.error, measured.parameters.error)
-    numbers = (measured.analytic, measured.numeric, errors, measured.rounding, measured.doubtful)
-    return [Quantity(*each) for each in zip(Gradients._fields, *numbers, strict=True)]
-
-
-def _blinded(result: GradientResult, sight: Sight, strict: bool) -> GradientResult:
-    """With the reason for blindness in words, and blind for the strict where any mistake is out of sight."""
-    power = result.power
-    if result.reason == ZERO and (why := sight.why_zero(result.name)):
-        return result._replace(reason=f"{result.reason}: {why}")
-    if result.verdict is Verdict.PASS and power.known and not power.caught:
-        return result._replace(verdict=Verdict.BLIND, reason="none of the known mistakes would have been rejected")
-    if strict and result.verdict is Verdict.PASS and power.blind_to:
-        codes = ", ".join(blind.code for blind in power.blind_to)
-        return result._replace(verdict=Verdict.BLIND, reason=f"--strict wants to see {codes}, which it could not")
-    return result
 
 
 def _joined(report: Report, probed: Report) -> Report:
@@ -147,25 +115,14 @@ def _refused(probe: Batch, raised: LayerRaised) -> Finding:
     return CATALOGUE["BN001"].noted("probe", f"on a probe of bncheck's own, ({probe.n}, {probe.d}), it did: {reason}")
 
 
-def _findings(measured: Measured, batch: Batch, results: tuple[GradientResult, ...]) -> tuple[Finding, ...]:
-    if all(result.verdict is not Verdict.FAIL for result in results):
-        return ()
-    # The catalogue is loaded when there is something to look up.
-    from bncheck.checks.diagnosis import diagnose
-
-    allowed = Gradients(*(q.allowed for q in quantities(measured)))
-    with np.errstate(all="ignore"):
-        return tuple(diagnose(measured, batch.dout, allowed, results))
-
-
-def _said(settings: LayerSettings, check: CheckSettings, measured: Measured) -> dict[str, Any]:
+def _said(asked: Question, seen: Seen) -> dict[str, Any]:
     """What was asked for, and what was made of it."""
     return {
-        "eps": settings.eps,
-        "momentum": settings.momentum,
-        **asdict(check),
-        "coverage": "full",
-        "precision": str(measured.dx.value.dtype),
-        "step_size": float(np.max(measured.dx.step)),
-        "noise": float(np.max(measured.dx.noise)),
+        "eps": asked.settings.eps,
+        "momentum": asked.settings.momentum,
+        **asdict(asked.check),
+        "coverage": seen.coverage.kind,
+        "precision": seen.precision,
+        "step_size": seen.step_size,
+        "noise": seen.noise,
     }

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.report import Entries, GradientResult, Power, Worst
+from bncheck.report import Coverage, Entries, Finding, GradientResult, Power, Worst
 from bncheck.vocabulary import Verdict
 
 ZERO = "zero within its error bars, so that a gradient of zeros would have passed as well"
@@ -16,6 +16,21 @@ _UNKNOWN = "the differences came to no number: the step moves nothing, or the ou
 _DOUBTFUL = "the oracle is unreliable here: finite differences and the closed form differ by more than their error bars"
 _BEYOND = "some of it is beyond what its dtype holds, and infinity stands there"
 _UNMEASURED = Power(0, 0, (), np.inf)
+
+
+class Seen(NamedTuple):
+    """What a check of gradients has come to."""
+
+    results: tuple[GradientResult, ...]
+    findings: tuple[Finding, ...]
+    coverage: Coverage
+    passes: float
+    precision: str
+    """The dtype that the differences were computed in."""
+    step_size: float
+    noise: float
+    entries: tuple[Entries, ...] = ()
+    """Where they were asked for."""
 
 
 class Quantity(NamedTuple):
@@ -50,7 +65,9 @@ class Quantity(NamedTuple):
         return np.where(self.silent, np.inf, self.error.astype(np.float64) + self.rounding)
 
 
-def judge(quantity: Quantity, rtol: float | None, place: Callable[[int, int], tuple[int, ...]]) -> GradientResult:
+def judge(
+    quantity: Quantity, rtol: float | None, place: Callable[[int, int], tuple[int | None, ...]]
+) -> GradientResult:
     """One gradient, entry by entry.
 
     An entry is wrong where |a - n| exceeds the error bar of n and the rounding allowed to a together, or, with
@@ -61,18 +78,31 @@ def judge(quantity: Quantity, rtol: float | None, place: Callable[[int, int], tu
     a, n, difference, relative, excess = _compared(quantity, rtol)
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
-    index = place(row, column) if analytic.ndim == 2 else (column,)
+    index: tuple[int | None, ...] = place(row, column) if analytic.ndim == 2 else (column,)
     bar = np.broadcast_to(error.astype(np.float64), n.shape)
     worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(np.atleast_2d(rounding)[at]))
     wrong = int(np.sum(excess > 1))
     verdict, reason = _verdict(quantity, np.abs(n) > np.atleast_2d(quantity.allowed))
     if wrong:
-        verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size, float(difference[at]))
+        verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size)
     largest = float(relative.max()), float(difference.max()), float(bar.max())
     return GradientResult(name, tuple(analytic.shape), *largest, worst, verdict, _UNMEASURED, reason)
 
 
-def entries(quantity: Quantity, rtol: float | None) -> Entries:
+def blinded(result: GradientResult, why_zero: Callable[[str], str], strict: bool) -> GradientResult:
+    """With the reason for blindness in words, and blind for the strict where any mistake is out of sight."""
+    power = result.power
+    if result.reason == ZERO and (why := why_zero(result.name)):
+        return result._replace(reason=f"{result.reason}: {why}")
+    if result.verdict is Verdict.PASS and power.known and not power.caught:
+        return result._replace(verdict=Verdict.BLIND, reason="none of the known mistakes would have been rejected")
+    if strict and result.verdict is Verdict.PASS and power.blind_to:
+        codes = ", ".join(blind.code for blind in power.blind_to)
+        return result._replace(verdict=Verdict.BLIND, reason=f"--strict wants to see {codes}, which it could not")
+    return result
+
+
+def kept(quantity: Quantity, rtol: float | None) -> Entries:
     """All that ``judge`` goes by."""
     shape = quantity.numeric.shape
     a, n, _, _, excess = (each.reshape(shape) for each in _compared(quantity, rtol))
@@ -122,14 +152,19 @@ def _ratio(size: Array, limit: Array) -> Array:
     return ratio
 
 
-def _failure(name: str, worst: Worst, wrong: int, entries: int, difference: float) -> str:
-    place = f"{name}[{', '.join(map(str, worst.index))}]"
+def _failure(name: str, worst: Worst, wrong: int, entries: int) -> str:
     count = f"{wrong} of {entries} entries are wrong" if entries > 1 else "it is wrong"
+    return f"{count}, {'worst ' if np.isfinite(worst.analytic) else ''}{failure(name, worst)}"
+
+
+def failure(name: str, worst: Worst) -> str:
+    """What is wrong in one entry."""
+    place = f"{name}[{', '.join(map(str, worst.index))}]"
     if np.isnan(worst.analytic) and np.isnan(worst.numeric):
-        return f"{count}, {place} is nan, and so is what the forward pass makes of x"
+        return f"{place} is nan, and so is what the forward pass makes of x"
     if not np.isfinite(worst.analytic):
-        return f"{count}, {place} is {worst.analytic:g} where {worst.numeric:.4g} is right"
+        return f"{place} is {worst.analytic:g} where {worst.numeric:.4g} is right"
     return (
-        f"{count}, worst {place} = {worst.analytic:.6g} where the difference quotient gives "
-        f"{worst.numeric:.6g}: off by {difference:.2g}, and {worst.error_bar + worst.rounding:.2g} is allowed"
+        f"{place} = {worst.analytic:.6g} where the difference quotient gives {worst.numeric:.6g}: "
+        f"off by {abs(worst.analytic - worst.numeric):.2g}, and {worst.error_bar + worst.rounding:.2g} is allowed"
     )

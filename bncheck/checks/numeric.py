@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
 from bncheck.checks.response import Response, parameters_of
 from bncheck.differences import Derivative, Function, differentiate, evaluations
-from bncheck.layers.protocol import Call, Layer
-from bncheck.passes import require_finite
+from bncheck.layers.protocol import Call, Layer, Pass
+from bncheck.projections import Directions, Slopes, line, slopes
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.stencils import STENCILS, Stencil
@@ -56,32 +57,60 @@ class Measured(NamedTuple):
         return Gradients(self.dx.value, *self.parameters.value)
 
 
-def measure(
-    batch: Batch,
-    layer: Layer,
-    settings: LayerSettings,
-    check: CheckSettings,
-    progress: Progress | None = None,
-    entangled: bool = False,
-) -> Measured:
-    """One backward pass, and finite differences of as many forward passes as it takes."""
+class Question(NamedTuple):
+    """What is asked about a layer."""
+
+    batch: Batch
+    layer: Layer
+    settings: LayerSettings
+    check: CheckSettings
+    entangled: bool = False
+    """The columns of the layer are not independent."""
+    entries: bool = False
+    """Every entry is wanted in the answer, whatever that costs."""
+
+    @property
+    def call(self) -> Call:
+        return Call(self.batch.x, self.batch.gamma, self.batch.beta, self.batch.running, self.settings)
+
+    @property
+    def cost(self) -> int:
+        """Forward passes that a check of every entry makes, as a rule."""
+        stencil, linear = STENCILS[self.check.method], self.settings.mode is Mode.TEST
+        once = evaluations(self.batch.n, stencil, linear) + evaluations(2, stencil, True) + 1
+        return once * self.batch.d if self.entangled else once
+
+
+def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Measured:
+    """One backward pass after the pass ``made``, and finite differences of as many forward passes as it takes."""
+    batch, call = asked.batch, asked.call
     memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
-    call = Call(batch.x, batch.gamma, batch.beta, batch.running, settings)
-    require_finite(call)
+    meter = Meter(asked.cost, progress)
     with np.errstate(all="ignore"):
-        made = layer.forward(call).backward(batch.dout)
-        shapes, analytic = tuple(np.shape(g) for g in made), _shaped(made, call)
-        numeric = Numeric(layer, call, batch, check, progress, entangled)
+        returned = made.backward(batch.dout)
+        shapes, analytic = tuple(np.shape(g) for g in returned), shaped(returned, call)
+        numeric = Numeric(asked, call, meter)
         dx, parameters = numeric.dx(), numeric.parameters()
         allowed = allowance(call, batch.dout, batch.x.dtype)
         values = Gradients(dx.value, *parameters.value)
         bars = Gradients(dx.error, parameters.error, parameters.error)
         out = numeric.out()
         doubtful = disagreements(numeric.wide, numeric.dout, out, values, bars)
-    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, numeric.passes)
+    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 
-def _shaped(made: Gradients, call: Call) -> Gradients:
+def input_noise(call: Call) -> Array:
+    """(M,), what one rounding of x to float64 is, in units of the distance over which the layer bends."""
+    scale = bending_scale(call).astype(np.float64)
+    return np.asarray(np.finfo(np.float64).eps * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
+
+
+def working_dtype(noise: Array, cost: float) -> np.dtype[Any]:
+    """What to evaluate differences in: float64, or more where that is worth so many evaluated entries."""
+    return np.dtype(np.longdouble if noise.max() > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT else np.float64)
+
+
+def shaped(made: Gradients, call: Call) -> Gradients:
     """The gradients, with not-a-number throughout for one that has not the shape of what it is the gradient of."""
     expected = Gradients(call.x, call.gamma, call.beta)
     kept = (
@@ -91,37 +120,77 @@ def _shaped(made: Gradients, call: Call) -> Gradients:
     return Gradients(*kept)
 
 
+class Meter:
+    """Counts forward passes of the whole batch, and tells of them."""
+
+    def __init__(self, expected: float, progress: Progress | None) -> None:
+        self.expected, self.passes = expected, 0.0
+        self._progress = progress
+
+    def tick(self, done: float) -> None:
+        self.passes += done
+        if self._progress is not None:
+            self._progress(self.passes, self.expected)
+
+
+class Columns(NamedTuple):
+    """out as a function of x, column by column."""
+
+    f: Function
+    x: Array
+    """(P, M)"""
+    dout: Array
+    scale: Array
+    """(M,), the distance over which it bends."""
+    noise: Array
+    """(M,), the rounding of x in that unit, at the least."""
+    linear: bool
+
+
 @dataclass
 class Numeric:
-    """The three numerical gradients of L_j = sum_i dout_ij * out_ij, and what they cost."""
+    """The three numerical gradients of L_j = sum_i dout_ij * out_ij."""
 
-    layer: Layer
+    asked: Question
     call: Call
-    batch: Batch
-    check: CheckSettings
-    progress: Progress | None
-    entangled: bool
-    passes: float = 0.0
+    meter: Meter
+    share: float = 1.0
+    """Of the whole batch, that this is."""
+    base: Array | None = None
 
     def __post_init__(self) -> None:
-        self.stencil: Stencil = STENCILS[self.check.method]
+        self.layer, self.entangled = self.asked.layer, self.asked.entangled
+        self.stencil: Stencil = STENCILS[self.asked.check.method]
         # In test mode the statistics are constants and out is linear in x.
         self.linear = self.call.settings.mode is Mode.TEST
-        self.expected = evaluations(self.batch.n, self.stencil, self.linear) + evaluations(2, self.stencil, True) + 1
-        scale = bending_scale(self.call).astype(np.float64)
-        noise = np.finfo(np.float64).eps * np.max(np.abs(self.call.x).max(axis=0) / scale)
-        cost = self.expected * self.batch.x.size
+        self.noise = input_noise(self.call)
         wider = np.dtype(self.layer.traits.widest) == np.longdouble
-        extended = wider and noise > _ILL_CONDITIONED and cost <= _EXTENDED_LIMIT
-        self.dtype = np.dtype(np.longdouble if extended else np.float64)
+        self.dtype = working_dtype(self.noise, self.meter.expected * self.call.x.size if wider else math.inf)
         self.wide = self.call.astype(self.dtype)
-        self.dout = self.batch.dout.astype(self.dtype)
+        self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
         self.response = Response(self.layer, self.wide)
 
     def out(self) -> Array:
         """The forward pass itself, in the precision worked in."""
-        self._tick(1)
-        return np.asarray(self.layer.forward(self.wide).out)
+        if self.base is None:
+            self._tick(1)
+            self.base = np.asarray(self.layer.forward(self.wide).out)
+        return self.base
+
+    def slopes(self, directions: Directions) -> Slopes:
+        """dx, projected."""
+        whole = self.columns()
+        on = line(whole.f, whole.x, whole.dout, self._tick)
+        self.base = on.base.reshape(self.wide.x.shape)
+        return slopes(on, directions, whole.scale, whole.noise, whole.linear)
+
+    def columns(self) -> Columns:
+        """out as a function of x; all columns as a single one, for a layer in which they meet."""
+        scale, noise = bending_scale(self.wide), self.noise.astype(self.dtype)
+        if not self.entangled:
+            return Columns(self.response.of_x, self.wide.x, self.dout, scale, noise, self.linear)
+        f, x, dout = self._flat(self.response.of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
+        return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False)
 
     def dx(self) -> Derivative:
         return self._differentiate(self.response.of_x, self.wide.x, bending_scale(self.wide), self.linear)
@@ -138,16 +207,14 @@ class Numeric:
 
     def _one_by_one(self, f: Function, at: Array, scale: Array) -> Derivative:
         """Of a layer whose columns meet: all entries as the rows of a single column."""
-        columns = np.arange(at.shape[1])
-
-        def flat(argument: Array, _: Array) -> Array:
-            return f(argument.reshape(at.shape), columns).reshape(-1, 1)
-
-        found = self._run(
-            flat, at.reshape(-1, 1), self.dout.reshape(-1, 1), scale.min(keepdims=True), False, whole=True
-        )
+        flat, dout = self._flat(f, at), self.dout.reshape(-1, 1)
+        found = self._run(flat, at.reshape(-1, 1), dout, scale.min(keepdims=True), False, whole=True)
         wide = np.ones_like(scale)
         return Derivative(found.value.reshape(at.shape), *(part * wide for part in found[1:]))
+
+    def _flat(self, f: Function, at: Array) -> Function:
+        columns = np.arange(at.shape[1])
+        return lambda argument, _: f(argument.reshape(at.shape), columns).reshape(-1, 1)
 
     def _run(self, f: Function, at: Array, dout: Array, scale: Array, linear: bool, whole: bool) -> Derivative:
         return differentiate(
@@ -156,14 +223,12 @@ class Numeric:
             dout,
             scale,
             stencil=self.stencil,
-            step=self.check.step,
+            step=self.asked.check.step,
             linear=linear,
             whole=whole,
-            seed=self.batch.seed or 0,
+            seed=self.asked.batch.seed or 0,
             tick=self._tick,
         )
 
     def _tick(self, done: float) -> None:
-        self.passes += done
-        if self.progress is not None:
-            self.progress(self.passes, self.expected)
+        self.meter.tick(done * self.share)

@@ -11,27 +11,36 @@ from __future__ import annotations
 import numpy as np
 
 from bncheck import batchnorm
-from bncheck.arrays import Array
+from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients
+from bncheck.checks.views import ENTRIES, View, bounds, seen
 from bncheck.layers.protocol import Call
 from bncheck.rounding import allowance, forward_allowance
 from bncheck.vocabulary import Mode
 
 
-def disagreements(call: Call, dout: Array, out: Array, numeric: Gradients, bars: Gradients) -> Gradients:
-    """Boolean arrays in the shapes of the gradients; ``bars`` are (D,) each.
+def disagreements(
+    call: Call,
+    dout: Array,
+    out: Array,
+    numeric: Gradients,
+    bars: Gradients,
+    view: View = ENTRIES,
+    dtype: DTypeLike = np.longdouble,
+) -> Gradients:
+    """Boolean arrays in the shapes of the gradients, dx as ``view`` looks at it; ``bars`` are (D,) each.
 
-    ``out`` is the layer's own, from ``call``, in the precision of ``call``.
+    ``out`` is the layer's own, from ``call``, in the precision of ``call``.  ``dtype`` is that of the closed form.
     """
-    wide = call.astype(np.longdouble)
+    wide = call.astype(dtype)
     fixed = wide.running if call.settings.mode is Mode.TEST else None
     truth_of_out = batchnorm.forward(wide.x, wide.gamma, wide.beta, call.settings.eps, fixed)
     agrees = np.all(np.abs(out - truth_of_out) <= forward_allowance(call, call.x.dtype), axis=0)
-    truth = batchnorm.backward(dout.astype(np.longdouble), wide.x, wide.gamma, call.settings.eps, fixed)
+    truth = batchnorm.backward(dout.astype(dtype, copy=False), wide.x, wide.gamma, call.settings.eps, fixed)
     rounding = allowance(call, dout, call.x.dtype).rounding
     return Gradients(
         *(
             agrees & np.isfinite(n) & (np.abs(n - t) > bar + r)
-            for n, t, bar, r in zip(numeric, truth, bars, rounding, strict=True)
+            for n, t, bar, r in zip(numeric, seen(truth, view), bars, bounds(rounding, view), strict=True)
         )
     )

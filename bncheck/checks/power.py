@@ -12,13 +12,14 @@ that none is passed in silence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
+from bncheck.checks.views import ENTRIES, View, seen
 from bncheck.findings import blindness
 from bncheck.findings.entry import Entry, Wrong
 from bncheck.findings.known import dx, parameters
@@ -39,23 +40,50 @@ class Evidence(NamedTuple):
     """What an entry may be off by; infinite where the numerical value is none."""
 
 
+class Missed(NamedTuple):
+    """A known mistake that is not certain to be rejected."""
+
+    code: str
+    title: str
+    reason: str
+    ratio: float
+    """How plain it is; above 1 it would be rejected."""
+
+
+def power_of(name: str, train: bool, missed: tuple[Missed, ...], smallest: float) -> Power:
+    """The power of a check that misses these of the known mistakes in the gradient of that name."""
+    known = sum(any(_step(wrong, name, train) for wrong in entry.mutants) for entry in _KNOWN)
+    blind = tuple(Blind(m.code, m.title, m.reason) for m in missed)
+    return Power(known - len(blind), known, blind, smallest)
+
+
+def _step(wrong: Wrong, gradient: str, train: bool) -> Callable[..., Any] | None:
+    return wrong.get("dx_in_test_mode" if gradient == "dx" and not train else gradient)
+
+
 class Sight:
     """What the check of one batch can see."""
 
-    def __init__(self, call: Call, dout: Array, evidence: dict[str, Evidence], rtol: float | None) -> None:
-        self.evidence, self.rtol, self.dtype = evidence, rtol, call.x.dtype
+    def __init__(
+        self, call: Call, dout: Array, evidence: dict[str, Evidence], rtol: float | None, view: View = ENTRIES
+    ) -> None:
+        self.evidence, self.rtol, self.dtype, self.view = evidence, rtol, call.x.dtype, view
         self.train = call.settings.mode is Mode.TRAIN
         self.known = _quantities(call.astype(np.float64), dout.astype(np.float64))
-        self.right = Gradients(*gradients(RIGHT, self.known, self.train))
+        self.right = seen(Gradients(*gradients(RIGHT, self.known, self.train)), view)
         # Half precision is a format to store in: like every framework, compute in single.
         narrow = np.dtype(np.float32 if self.dtype == np.float16 else self.dtype)
         self.narrow = _quantities(call.astype(narrow), dout.astype(narrow)) if narrow != np.float64 else None
 
     def power(self, name: str) -> Power:
         """Over every known mistake in the gradient of that name."""
-        views = [(entry, min(ratios)) for entry in _KNOWN if (ratios := list(self._ratios(entry, name)))]
-        blind = tuple(Blind(e.code, e.title, self._reason(e, name, ratio)) for e, ratio in views if ratio <= 1)
-        return Power(len(views) - len(blind), len(views), blind, self._smallest(name))
+        return power_of(name, self.train, self.missed(name), self.smallest(name))
+
+    def missed(self, name: str, among: Collection[str] | None = None) -> tuple[Missed, ...]:
+        """The known mistakes, or those with a code ``among`` them, that are not certain to be rejected."""
+        looked_at = [entry for entry in _KNOWN if among is None or entry.code in among]
+        views = [(entry, min(ratios)) for entry in looked_at if (ratios := list(self._ratios(entry, name)))]
+        return tuple(Missed(e.code, e.title, self._reason(e, name, r), r) for e, r in views if r <= 1)
 
     def why_zero(self, name: str) -> str:
         return blindness.of_zero(name, self.train, self.known)
@@ -63,21 +91,21 @@ class Sight:
     def _ratios(self, entry: Entry, name: str) -> Iterator[float]:
         """For each form of the mistake that alters this gradient, how plain it is there; above 1 it is caught."""
         for wrong in entry.mutants:
-            if step := self._step(wrong, name):
+            if step := _step(wrong, name, self.train):
                 yield self._ratio(name, step)
-
-    def _step(self, wrong: Wrong, gradient: str) -> Callable[..., Any] | None:
-        return wrong.get("dx_in_test_mode" if gradient == "dx" and not self.train else gradient)
 
     def _ratio(self, name: str, step: Callable[..., Any]) -> float:
         right, (numeric, allowed) = getattr(self.right, name), self.evidence[name]
-        seen = self._seen(made(step, self.known), right, _CERTAIN * allowed)
-        if seen <= 1 or self.narrow is None:
-            return seen
-        stored = made(step, self.narrow).astype(self.dtype).astype(np.float64)
-        return min(seen, self._seen(stored, numeric.astype(np.float64), allowed))
+        plain = self._plain(self._looked(name, made(step, self.known)), right, _CERTAIN * allowed)
+        if plain <= 1 or self.narrow is None:
+            return plain
+        stored = self._looked(name, made(step, self.narrow).astype(self.dtype).astype(np.float64))
+        return min(plain, self._plain(stored, numeric.astype(np.float64), allowed))
 
-    def _seen(self, mistaken: Array, right: Array, limit: Array) -> float:
+    def _looked(self, name: str, mistaken: Array) -> Array:
+        return self.view.of(mistaken) if name == "dx" else mistaken
+
+    def _plain(self, mistaken: Array, right: Array, limit: Array) -> float:
         """The largest difference in units of its limit; above 1 it is rejected."""
         if mistaken.size != right.size:
             return np.inf
@@ -102,7 +130,7 @@ class Sight:
         by_size = by if _CERTAIN * ratio <= 1 else f"{by}, which is not certain to be rejected"
         return next(blindness.said(entry.unseen, self.known), by_size)
 
-    def _smallest(self, name: str) -> float:
+    def smallest(self, name: str) -> float:
         numeric, allowed = self.evidence[name]
         size = np.abs(numeric.astype(np.float64))
         ratio = np.divide(2 * allowed, size, out=np.full_like(size, np.inf), where=size > 0)

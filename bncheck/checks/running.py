@@ -31,7 +31,7 @@ def check(subject: Subject) -> Outcome:
     (old, new, x), eps = steps[-1], subject.settings.eps
     mean = _fit(subject, old.mean, new.mean, candidates(x, eps, "mean"))
     var = _fit(subject, old.var, new.var, candidates(x, eps, "variance"))
-    findings = tuple(_judge(subject, mean, var))
+    findings = (*_stuck(mean, var), *_judge(subject, mean, var))
     starts = _starts(subject, mean, var)
     said = [f"running {name}: {_said(f)}{starts[k]}" for k, (name, f) in enumerate((("mean", mean), ("variance", var)))]
     return Outcome(findings, "; ".join([*said, *_convention(subject)]))
@@ -88,6 +88,17 @@ def _fit(subject: Subject, old: Array, new: Array, of: dict[str, Array]) -> Fit 
     return fit(old, new, of, subject.dtype) or fit(old, new, of, np.float32)
 
 
+def _stuck(mean: Fit | None, var: Fit | None) -> Iterator[Finding]:
+    """One of the two may stay where it started."""
+    for name, found in (("running_mean", mean), ("running_var", var)):
+        if _is_stuck(found):
+            yield CATALOGUE["BN408"].found(name, f"two training steps leave {name} as it was")
+
+
+def _is_stuck(found: Fit | None) -> bool:
+    return found is not None and max(abs(found.taken), abs(found.kept - 1)) <= found.within
+
+
 def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Finding]:
     for name, found in (("running_mean", mean), ("running_var", var)):
         if found is None:
@@ -101,7 +112,7 @@ def _judge(subject: Subject, mean: Fit | None, var: Fit | None) -> Iterator[Find
         yield CATALOGUE["BN405"].found("running_var", f"running_var averages the {var.what}")
     if var is not None and var.what.startswith("unbiased variance") and "eps" not in var.what:
         yield CATALOGUE["BN407"].found("running_var", "running_var averages the variance divided by N - 1")
-    yield from _shares(subject, [f for f in (mean, var) if f])
+    yield from _shares(subject, [f for f in (mean, var) if f and not _is_stuck(f)])
 
 
 def _shares(subject: Subject, fits: list[Fit]) -> Iterator[Finding]:

@@ -59,30 +59,36 @@ def sweep(
     layer, settings = layer or Reference(), settings or LayerSettings()
     part = _Part.of(batch, layer, settings)
     count = _Count(progress, len(dtypes) * part.passes([STENCILS[m] for m in methods], quantities))
-    panels: list[Panel] = []
-    absolute: list[Absolute] = []
-    notes: list[str] = []
+    found = _Found([], [], [])
     for dtype in dtypes:
         with np.errstate(all="ignore"):
             one = _Sweep(layer, part, np.dtype(dtype), count)
-            stencils = one.possible([STENCILS[m] for m in methods], notes)
-            panels += one.panels(stencils, quantities)
-            absolute += one.absolute(CENTRAL) if "dx" in quantities else ()
+            stencils = one.possible([STENCILS[m] for m in methods], found.notes)
+            found.panels.extend(one.panels(stencils, quantities))
+            found.absolute.extend(one.absolute(CENTRAL) if "dx" in quantities else ())
     return SweepReport(
         mode=settings.mode.value,
         implementation=layer.name,
         batch=describe(batch),
         settings={"eps": settings.eps, "momentum": settings.momentum, "methods": list(methods)},
         steps=STEPS,
-        panels=tuple(panels),
-        absolute=tuple(absolute),
+        panels=tuple(found.panels),
+        absolute=tuple(found.absolute),
         rows=len(part.rows),
         columns=len(part.columns),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys(found.notes)),
         forward_passes=round(count.passes, 2),
         seconds=time.perf_counter() - started,
         version=__version__,
     )
+
+
+class _Found(NamedTuple):
+    """What has come together so far."""
+
+    panels: list[Panel]
+    absolute: list[Absolute]
+    notes: list[str]
 
 
 class _Part(NamedTuple):

@@ -17,7 +17,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
-from bncheck.cli.picture import plot_option, write_picture
+from bncheck.cli.picture import plot_option, require_entries, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
@@ -67,21 +67,14 @@ def check(
 
         return rerun(timeout)
     from bncheck.checks.suite import check_layer
-    from bncheck.layers.resolve import resolve
-    from bncheck.settings import CheckSettings
 
+    require_entries(plot, evidence)
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")
-    settings, asked = layer.settings(), CheckSettings(probes=evidence.probes, strict=evidence.strict)
+    settings, asked = layer.settings(), evidence.check()
     batch = layer.prepare(origin.get(), origin, out)
-    resolved = resolve(layer_name, isolate)
-    if not out.quiet:
-        for note in resolved.notes:
-            say(note)
-    if plot is not None:
-        _require_one(resolved.layers, layer_name)
     checked = []
-    for each in resolved.layers:
+    for each in _layers(layer_name, isolate, plot, out):
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
@@ -91,10 +84,17 @@ def check(
     return _told(checked, layer_name, reproduce, out)
 
 
-def _require_one(layers: Sequence[Layer], target: str) -> None:
-    if len(layers) > 1:
-        names = ", ".join(layer.name for layer in layers)
+def _layers(target: str, isolate: bool, plot: str | None, out: OutputOptions) -> Sequence[Layer]:
+    from bncheck.layers.resolve import resolve
+
+    resolved = resolve(target, isolate)
+    if not out.quiet:
+        for note in resolved.notes:
+            say(note)
+    if plot is not None and len(resolved.layers) > 1:
+        names = ", ".join(layer.name for layer in resolved.layers)
         raise click.UsageError(f"--plot draws one layer, and {target} holds {names}: name one of them")
+    return resolved.layers
 
 
 def _draw(path: str, layer: Layer, report: Report) -> None:

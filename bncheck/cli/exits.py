@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bncheck.vocabulary import Verdict
 
 if TYPE_CHECKING:
+    from bncheck.grid import StressReport
     from bncheck.report import Report
 
 
@@ -34,7 +35,7 @@ class Exit(IntEnum):
         return {Verdict.PASS: cls.PASS, Verdict.FAIL: cls.FAIL, Verdict.BLIND: cls.BLIND}[verdict]
 
     @classmethod
-    def of_all(cls, reports: Sequence[Report]) -> Exit:
+    def of_all(cls, reports: Sequence[Report | StressReport]) -> Exit:
         """Of several layers the worst: something wrong, then a layer that raised, then blindness."""
         codes = [cls.RAISED if r.raised else cls.of(r.verdict) for r in reports]
         return max(codes, key=[cls.PASS, cls.BLIND, cls.RAISED, cls.FAIL].index)

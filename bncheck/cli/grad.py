@@ -15,7 +15,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
-from bncheck.cli.picture import plot_option, write_picture
+from bncheck.cli.picture import plot_option, require_entries, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.vocabulary import Method
@@ -59,19 +59,19 @@ def grad(
     bncheck generate | bncheck grad - --format json | jq .verdict
     """
     from bncheck.checks.gradients import check_gradients
-    from bncheck.settings import CheckSettings
 
     if reproduce is not None and layer.impl is None:
         raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")
+    require_entries(plot, evidence)
     settings = layer.settings()
-    check = CheckSettings(Method(method), step, rtol, *evidence)
+    check = evidence.check(method=Method(method), step=step, rtol=rtol)
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
         report = check_gradients(batch, impl, settings, check, progress, entries=plot is not None)
-    emit(report, out=out)
     if plot is not None:
         write_picture(plot, report)
+    emit(report, out=out)
     if reproduce is not None and impl is not None and layer.impl is not None:
         write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)
     return Exit.of(report.verdict)

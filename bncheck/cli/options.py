@@ -13,12 +13,12 @@ from click.core import ParameterSource
 from bncheck import render
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.speech import say
-from bncheck.vocabulary import Mode
+from bncheck.vocabulary import Coverage, Mode
 
 if TYPE_CHECKING:
     from bncheck.batch import Batch
     from bncheck.layers.protocol import Layer
-    from bncheck.settings import LayerSettings
+    from bncheck.settings import CheckSettings, LayerSettings
 
 Command = Callable[..., Any]
 _GENERATING = ("n", "d", "scale", "offset")
@@ -106,6 +106,14 @@ class EvidenceOptions(NamedTuple):
 
     probes: bool
     strict: bool
+    coverage: str
+    confidence: float
+
+    def check(self, **others: Any) -> CheckSettings:
+        from bncheck.settings import CheckSettings
+
+        own = {**self._asdict(), "coverage": Coverage(self.coverage)}
+        return CheckSettings(**others, **own)
 
 
 class OutputOptions(NamedTuple):
@@ -190,6 +198,21 @@ def evidence_options(command: Command) -> Command:
             help="Where BATCH cannot show a known mistake, check one of bncheck's own beside it.  [default: probes]",
         ),
         click.option("--strict", is_flag=True, help="Call it blind (exit 3) if any known mistake would go unseen."),
+        click.option(
+            "--coverage",
+            type=click.Choice([c.value for c in Coverage]),
+            default=Coverage.AUTO.value,
+            show_default=True,
+            help="Check every entry of dx (full), or every column along random directions (projected); auto takes full "
+            "while that needs about a second.",
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0, 1, min_open=True, max_open=True),
+            default=0.99,
+            show_default=True,
+            help="With which a projected check sees a column with several wrong entries.",
+        ),
     )
     return _gather(command, options, EvidenceOptions, "evidence")
 

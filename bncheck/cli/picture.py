@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bncheck import render
+from bncheck.cli.options import EvidenceOptions
+from bncheck.vocabulary import Coverage
 
 if TYPE_CHECKING:
     from bncheck.render import Result
@@ -24,10 +26,16 @@ def plot_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def require_entries(plot: str | None, evidence: EvidenceOptions) -> None:
+    """A picture of a check shows every entry."""
+    if plot is not None and evidence.coverage == Coverage.PROJECTED:
+        raise click.UsageError("--plot draws every entry, and --coverage projected sees directions: leave one out")
+
+
 def write_picture(path: str, result: Result) -> None:
     from bncheck import writing
 
-    picture = render.renderer(_ending(path), render.Look())(result, render.Look())
+    picture = render.picture(_ending(path))(result, render.Look())
     assert isinstance(picture, bytes)
     writing.write(path, picture)
 

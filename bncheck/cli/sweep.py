@@ -34,7 +34,7 @@ from bncheck.vocabulary import Method
     help="A gradient to show; may be repeated.  [default: all three]",
 )
 @plot_option
-@output_options(render.SWEEP_FORMATS)
+@output_options(render.MAP_FORMATS)
 def sweep(
     origin: BatchOptions,
     layer: LayerOptions,
@@ -72,7 +72,7 @@ def sweep(
             dtypes=[origin.dtype] if origin.dtype else curves.DTYPES,
             progress=progress,
         )
-    emit(report, out=out)
     if plot is not None:
         write_picture(plot, report)
+    emit(report, out=out)
     return Exit.PASS

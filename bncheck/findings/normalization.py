@@ -71,6 +71,10 @@ class Reading(NamedTuple):
     def out(self, call: Call) -> Array:
         return _out(self.ways, call)
 
+    def allowed(self, call: Call, allowed: Array) -> Array:
+        """What is ``allowed`` to the definition, for these ways."""
+        return _rounding(self.ways, call, allowed)
+
 
 def read(observed: Iterable[tuple[Call, Array, Array]], test: bool) -> Reading | None:
     """The reading with the fewest mistakes that agrees with every (call, out, allowed), or None."""

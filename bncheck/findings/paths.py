@@ -65,11 +65,11 @@ def read(case: Case) -> list[Diagnosis]:
     """The mistakes that explain it, fewest first thought of; never empty."""
     if pattern := next(_patterns(case), None):
         return [Diagnosis("BN110", pattern)]
-    fit = _fit(case)
+    fit = fit_paths(case)
     return _named(case, fit) if fit.explained else [_placed(case, fit)]
 
 
-def _fit(case: Case) -> Fit:
+def fit_paths(case: Case) -> Fit:
     paths = case.own.paths(case.dout)
     coefficients, within = np.empty((3, paths.shape[2])), np.empty((3, paths.shape[2]))
     for j in range(paths.shape[2]):

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 _TENSORS = {"tensor", "variable", "parameter", "var", "node", "value", "param", "array"}
+_HOLDS = {"value", "val", "values", "array", "param", "grad", "requires_grad", "creator"}
+"""Attributes of an object that holds an array and its gradient."""
 
 
 class Nothing:
@@ -57,7 +59,8 @@ def _no_tensor(error: BaseException) -> str | None:
     """x.data of NumPy's array is a memoryview: nobody computes with that who did not expect another object."""
     asked = isinstance(error, AttributeError) and isinstance(error.obj, np.ndarray)
     missing = list(_tensors_near(error))
-    if "memoryview" not in str(error) and not (asked and missing):
+    known = isinstance(error, AttributeError) and error.name in _HOLDS
+    if "memoryview" not in str(error) and not (asked and (missing or known)):
         return None
     what = f", as {' or '.join(missing)} would make, which is missing" if missing else ""
     return f"it takes an object that has its numbers in an attribute, not an array of NumPy's{what}"

@@ -75,7 +75,7 @@ _TABLES: Final[dict[str, str]] = {
     "lr": "lr learningrate eta stepsize",
     "optimizer": "optimizer optim opt updater solver optimiser",
     "cache": "cache ctx ctxt context caches saved",
-    "index": "index idx i layeridx layerindex layerid layernum layernumber layerno layeri lidx li ilayer",
+    "index": "index idx i l layeridx layerindex layerid layernum layernumber layerno layeri lidx li ilayer",
     "x": "x input inputs data inp z a features batch images",
 }
 _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank, name in enumerate(names.split())}
@@ -95,9 +95,12 @@ _RUNNING: Final = _table(
 _MEAN: Final = _table("mean means mu m mus avg average")
 _VAR: Final = _table("var vars variance variances v sigma sigma2 sigmasq std stddev sigmas stdev var2")
 _OF_A_BATCH: Final = _table("batch sample mini minibatch current cur x d grad delta dl inv input sqrt new")
+_MANGLED: Final = re.compile(r"^_[A-Z]\w*?__(?=\w)")
 _JOINED: Final = re.compile(f"(?:{'|'.join(_RUNNING)})({'|'.join((*_MEAN, *_VAR))})")
 PLAIN_RANK: Final = 5
-_PLAIN: Final = _table("mean means mu var vars variance variances sigma sigma2 sigmasq std stddev avg average")
+COUNTED_RANK: Final = 50
+"""From here on a name has the number of a layer behind it, as gamma1 has."""
+_PLAIN: Final = _table("mean means mu mus var vars variance variances sigma sigma2 sigmasq std stddev avg average")
 
 TEST_WORDS: Final = _table("test eval inference predict infer evaluate valid val testing evaluation TEST EVAL Test")
 TRAIN_WORDS: Final = _table("train training TRAIN TRAINING Train")
@@ -113,12 +116,17 @@ class Meaning(NamedTuple):
     rank: int = 0
 
 
+def _unmangled(name: str) -> str:
+    """__gamma of _BatchNorm__gamma, as the class itself calls it."""
+    return _MANGLED.sub("", name)
+
+
 def flat(name: str) -> str:
-    return name.replace("_", "").lower()
+    return _unmangled(name).replace("_", "").lower()
 
 
 def words(name: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", name)]
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+", _unmangled(name))]
 
 
 def _bare(name: str) -> str:
@@ -184,12 +192,32 @@ def meaning(path: Path) -> Meaning | None:
         return _gradient_in(owner if not owner.isdigit() else _listed(steps))
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
-    if flat(owner) in GRADIENT_HOLDERS:
+    if _holds_gradients(owner):
         return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
-    return Meaning(*known) if known else statistic_of(leaf, owner)
+    return Meaning(*known) if known else statistic_of(leaf, owner) or _counted(path)
+
+
+def _counted(path: Path) -> Meaning | None:
+    """gamma1 is the gamma of the first layer."""
+    kind, leaf = path[-1]
+    stem = str(leaf).rstrip("0123456789").rstrip("_")
+    found = meaning((*path[:-1], (kind, stem))) if stem and stem != leaf else None
+    return Meaning(found.role, found.rank + COUNTED_RANK) if found else None
+
+
+def is_size(name: str) -> bool:
+    """Of a constructor's argument, which is no data."""
+    return flat(name) in _TABLES["size"].split()
+
+
+def _holds_gradients(owner: str) -> bool:
+    """grads, and dw beside w."""
+    low = flat(owner)
+    parameters = {*_PARAMETER_HOLDERS, "w", "ws", "wb", "theta"}
+    return low in GRADIENT_HOLDERS or any(low.startswith(p) and low.removeprefix(p) in parameters for p in PREFIXES)
 
 
 def _gradient_in(name: str) -> Meaning | None:

@@ -13,5 +13,9 @@ class Settings(dict[str, Any]):
             raise AttributeError(name)
         return self[name]
 
+    def save_for_backward(self, *values: Any) -> None:
+        """As a context of PyTorch's keeps them."""
+        self["saved_tensors"] = self["saved_values"] = values
+
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value

@@ -104,6 +104,13 @@ class Spellable(Protocol):
         """
 
 
+class Keeping(Protocol):
+    """A pass that shows what it keeps for its backward: an optional trait."""
+
+    def kept(self) -> dict[str, Array]:
+        """Arrays by the name under which they are kept, as they were before any backward pass, in whatever shape."""
+
+
 class Layer(Protocol):
     """Anything whose forward pass can be called with arguments of our choosing."""
 

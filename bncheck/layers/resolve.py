@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bncheck.errors import BadInput
@@ -119,4 +120,11 @@ def _numpy(names: dict[str, object], tree: ast.Module, path: str, wanted: str | 
     made: list[Layer] = [*functions.find(names, tree, path, wanted)]
     inside = {} if made else method_pairs.free(names, tree, wanted)
     found = functions.find(inside, tree, path, (wanted or "").partition(".")[2] or None) if inside else []
-    return [*made, *found] if found else [*made, *classes.find(names, tree, path, wanted)]
+    if found:
+        return [*made, *found]
+    with_context = list(method_pairs.with_context(names, tree, wanted))
+    for name, passes, text in with_context:
+        pair = functions.find(passes, text, path)
+        made += [replace(one, name=f"{one.name.rpartition(':')[0]}:{name}") for one in pair]
+    rest = {name: one for name, one in names.items() if name not in [pair.name for pair in with_context]}
+    return [*made, *classes.find(rest, tree, path, wanted)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from bncheck.layers.classes.passes import forward_of
@@ -18,12 +18,13 @@ from bncheck.layers.protocol import Layer
 _PARTS = {"x", "gamma", "beta"}
 
 
-def unrecognised(loaded: Loaded, layers: Iterable[Layer]) -> dict[str, str]:
+def unrecognised(loaded: Loaded, layers: Collection[Layer]) -> dict[str, str]:
     """By name, one clause each; what is a part of a layer that was found is left out of it by right."""
     first = (loaded.wanted or "").partition(".")[0]
     if first:
-        return {} if list(layers) or first not in loaded.names else {first: why(loaded.names[first])}
+        return {} if layers or first not in loaded.names else {first: why(loaded.names[first])}
     homes = {place.rpartition(":")[2].partition(".")[0] for layer in layers for place in layer.traits.source}
+    homes |= {layer.name.rpartition(":")[2] for layer in layers}
     used = homes | _named_in(loaded.tree, homes)
     kinds = [thing for thing in loaded.names.values() if isinstance(thing, type)]
     left = {name: thing for name, thing in loaded.names.items() if name not in used and not name.startswith("_")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ class Text(str):
 
 def literal(value: Any) -> str:
     """Raises Unspelled for what has no literal."""
-    if isinstance(value, Text):
-        return str(value)
+    if isinstance(value, Text | Enum):
+        return str(value) if isinstance(value, Text) else f"module.{type(value).__name__}.{value.name}"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, bool | int | None):

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
+    from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
+    from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | SweepReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | TraceReport | SweepReport | StressReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
-SWEEP_FORMATS = ("table", "json", "csv", "markdown")
+MAP_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown")
+TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
 PICTURE_FORMATS = ("png", "svg", "pdf")
-_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table"} | {
-    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz")
+_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot"} | {
+    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "dot", "svg")
 }
 
 
@@ -39,10 +42,15 @@ class Renderer(Protocol):
 def renderer(name: str, look: Look) -> Renderer:
     """The renderer of a format.  Only a table on a terminal needs rich, and only then is it loaded."""
     module = {"table": "terminal" if look.terminal else "text", "tsv": "csv", "npy": "numpy", "npz": "numpy"}
-    module |= dict.fromkeys(PICTURE_FORMATS, "picture")
     home = import_module(f"bncheck.render.as_{module.get(name, name)}")
     found: Renderer = getattr(home, f"render_{name}", None) or home.render
     return found
+
+
+def picture(ending: str) -> Renderer:
+    """The renderer that draws a result, with the library that is loaded for it alone."""
+    drawn: Renderer = getattr(import_module("bncheck.render.as_picture"), f"render_{ending}")
+    return drawn
 
 
 def joined(name: str, parts: list[str | bytes]) -> str | bytes:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from typing import Any
 
 from bncheck.render import Look, Result
 from bncheck.report import GradientResult, PassReport, Report
 from bncheck.writing import delimited
-
-if TYPE_CHECKING:
-    from bncheck.curves import SweepReport
 
 _HEADER = (
     *("gradient", "shape", "max_rel_error", "max_abs_error", "error_bar"),
@@ -34,11 +31,11 @@ def _render(result: Result, delimiter: str) -> str:
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
-    if not isinstance(result, Report):
-        from bncheck.curves import SweepReport
-
-        assert isinstance(result, SweepReport)
+    if hasattr(result, "cells"):
+        return _cells([cell.to_dict() for cell in result.cells], delimiter)
+    if hasattr(result, "panels"):
         return _points(result, delimiter)
+    assert isinstance(result, Report)
     if result.sections:
         return _sections(result, delimiter)
     file = io.StringIO()
@@ -70,7 +67,16 @@ def _sections(report: Report, delimiter: str) -> str:
     return file.getvalue()
 
 
-def _points(result: SweepReport, delimiter: str) -> str:
+def _cells(rows: list[dict[str, Any]], delimiter: str) -> str:
+    """A row for each cell of a grid."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: " ".join(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def _points(result: Any, delimiter: str) -> str:
     """What was swept, what bncheck chose, and the habit, all in the same columns."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")

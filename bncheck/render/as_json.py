@@ -9,5 +9,6 @@ from bncheck.report import PassReport
 
 
 def render(result: Result, look: Look) -> str:
-    indent = None if isinstance(result, PassReport) else 2
+    # Arrays and maps are for programs to read.
+    indent = None if isinstance(result, PassReport) or hasattr(result, "cells") else 2
     return json.dumps(result.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"

@@ -30,12 +30,13 @@ def _block(block: Block) -> str:
 
 def _pipes(table: Table) -> str:
     rule = tuple(":---" if j in table.words else "---:" for j in range(len(table.header)))
-    lines = [_line(table.header), _line(rule), *map(_line, table.rows)]
+    lines = [_line(table.header), _line(rule), *(_line(row, table.letters) for row in table.rows)]
     return "\n".join([*lines, "", _literal(table.note)] if table.note else lines)
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(_literal(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+def _line(cells: tuple[str, ...], letters: tuple[int, ...] = ()) -> str:
+    shown = (f"`{cell}`" if j in letters else _literal(cell) for j, cell in enumerate(cells))
+    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in shown)} |"
 
 
 def _literal(text: str) -> str:

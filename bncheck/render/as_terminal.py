@@ -22,6 +22,7 @@ _LONG = 20  # longer names, which are those of columns, may be folded
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
 # Apart for the colour-blind as well, on light and on dark, and never alone: the letters differ.
 _COLOURS = ("yellow", "blue", "green", "magenta", "cyan")
+_LETTERS = {".": "green", "F": "bold red", "b": "yellow", "R": "bold magenta", "K": "bold magenta", "-": "dim"}
 
 _SENTENCE = 30  # characters of words in a line that still read well
 
@@ -86,7 +87,7 @@ def _grid(table: Table, widths: list[int]) -> Grid:
     for j, (name, width) in enumerate(zip(table.header, widths, strict=True)):
         grid.add_column(Text(name), justify="left" if j in table.words else "right", overflow="fold", width=width)
     for row in table.rows:
-        grid.add_row(*map(_styled, row))
+        grid.add_row(*(_lettered(cell) if j in table.letters else _styled(cell) for j, cell in enumerate(row)))
     return grid
 
 
@@ -107,3 +108,8 @@ def _styled(text: str) -> Text:
     """A text that begins with a verdict is coloured by it."""
     word = text.split(":", 1)[0]
     return Text(text, style=_STYLES[Verdict(word)] if word in set(Verdict) else "")
+
+
+def _lettered(text: str) -> Text:
+    """Each letter in the colour of what it stands for."""
+    return Text.assemble(*((letter, _LETTERS.get(letter, "")) for letter in text))

@@ -6,7 +6,7 @@ from bncheck.explanation import Contents, Explanation
 from bncheck.render.document import Block, Code, Document, Table
 
 
-def document(result: Explanation | Contents) -> Document:
+def document(result: Explanation | Contents, _verbose: bool = False) -> Document:
     return _of_one(result) if isinstance(result, Explanation) else _of_all(result)
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bncheck.render import Result, blindness
-from bncheck.report import Finding, GradientResult, PassReport, Report
+from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 if TYPE_CHECKING:
     from bncheck.curves import SweepReport
     from bncheck.render.chart import Chart
+    from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
+_ROOMS = {
+    "Contents": "catalogue",
+    "Explanation": "catalogue",
+    "StressReport": "maps",
+    "SweepReport": "sweeping",
+    "TraceReport": "trace",
+}
 
 
 class Table(NamedTuple):
@@ -24,6 +33,8 @@ class Table(NamedTuple):
     """What was left out, if anything."""
     words: tuple[int, ...] = (0,)
     """The columns that hold words and not numbers."""
+    letters: tuple[int, ...] = ()
+    """The columns that hold one letter for each of several outcomes."""
 
 
 class Code(NamedTuple):
@@ -47,16 +58,10 @@ def document(result: Result, verbose: bool = False) -> Document:
         return _of_check(result, verbose)
     if isinstance(result, PassReport):
         return _of_arrays(result)
-    # These are loaded where there is something of theirs to be shown, and nowhere else.
-    from bncheck.explanation import Contents, Explanation
-
-    if isinstance(result, (Explanation, Contents)):
-        from bncheck.render import catalogue
-
-        return catalogue.document(result)
-    from bncheck.render import sweeping
-
-    return sweeping.document(result)
+    # The others have rooms of their own, loaded where they are to be shown, and nowhere else.
+    room = import_module(f"bncheck.render.{_ROOMS[type(result).__name__]}")
+    made: Document = room.document(result, verbose)
+    return made
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -67,11 +72,11 @@ def value(x: Any) -> str:
     return f"{float(x):.6g}"
 
 
-def place(index: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, index))}]"
+def place(index: tuple[int | None, ...]) -> str:
+    return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
-def heading(result: Report | PassReport | SweepReport) -> str:
+def heading(result: Report | PassReport | SweepReport | TraceReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
@@ -81,8 +86,10 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [_sentence(finding) for finding in report.findings]
+    blocks += [sentence(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
+    if report.coverage is not None and report.coverage.directions:
+        blocks.append(_coverage(report.coverage))
     blocks.append(_summary(report))
     if verbose:
         blocks.append(", ".join(f"{k} {'auto' if v is None else v}" for k, v in report.settings.items()))
@@ -132,7 +139,17 @@ def _worst_of(g: GradientResult) -> tuple[str, ...]:
     )
 
 
-def _sentence(finding: Finding) -> str:
+def _coverage(coverage: Coverage) -> str:
+    why = f", since {coverage.why}" if coverage.why else ""
+    return (
+        f"dx was checked along {coverage.directions} random directions in every column{why}. An entry that is off by "
+        f"more than {number(coverage.sure, 2)} of the typical size of dx's terms is seen for certain if it is alone in "
+        f"its column, and with a probability of {1 - coverage.miss_probability:.5g} or more if it is not. "
+        "--coverage full checks every entry."
+    )
+
+
+def sentence(finding: Finding) -> str:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
     if finding.severity is Severity.NOTE:
         return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
@@ -160,12 +177,16 @@ def _of_gradients(report: Report) -> str:
     names[Verdict.FAIL] = names[Verdict.FAIL] or failed
     by = "its error bar" if report.settings.get("rtol") is None else f"rtol {report.settings['rtol']:g}"
     differ = "differs" if len(names[Verdict.FAIL]) == 1 else "differ"
-    wrong = conjunction(names[Verdict.FAIL])
+    right, wrong = conjunction(names[Verdict.PASS]), conjunction(names[Verdict.FAIL])
     return {
-        Verdict.PASS: f"every entry of {conjunction(names[Verdict.PASS])} agrees with finite differences within {by}",
+        Verdict.PASS: f"{_what(report)} of {right} agrees with finite differences within {by}",
         Verdict.BLIND: _blind(report, names[Verdict.BLIND]),
         Verdict.FAIL: f"{wrong} {differ} from the finite differences by more than {by} allows",
     }[report.verdict]
+
+
+def _what(report: Report) -> str:
+    return "every projection" if report.coverage is not None and report.coverage.directions else "every entry"
 
 
 def _blind(report: Report, names: list[str]) -> str:

@@ -12,7 +12,7 @@ MARKS = {"forward": "f", "central": "c", "five-point": "v", "richardson": "r", "
 _PLACES = {"narrowest": "n", "widest": "w"}
 
 
-def document(result: SweepReport) -> Document:
+def document(result: SweepReport, _verbose: bool = False) -> Document:
     blocks: list[Block] = []
     for panel in result.panels:
         blocks += [_chart(result, panel), _table(panel)]

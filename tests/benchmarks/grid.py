@@ -16,9 +16,9 @@ import numpy as np
 from bncheck.arrays import DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.gradients import judged, quantities
+from bncheck.checks.entries import judged, quantities
 from bncheck.checks.judgement import judge
-from bncheck.checks.numeric import Measured, measure
+from bncheck.checks.numeric import Measured, Question, measure
 from bncheck.differences import Derivative
 from bncheck.errors import BadInput
 from bncheck.findings.known import dx, parameters
@@ -146,14 +146,19 @@ def _batch(cell: Cell) -> Batch | None:
 # ---- judging ----
 
 
+def _measured(batch: Batch, name: str) -> Measured:
+    asked = Question(batch, layer(name), _SETTINGS, _CHECK)
+    return measure(asked, asked.layer.forward(asked.call))
+
+
 def measured_by(block: Block) -> dict[str, Measured]:
     """The gradients of each right implementation, beside the differences of its own forward pass.
 
     Where these take minutes, those of one forward pass serve all: the others are the same but for rounding.
     """
     if block.batch.n <= _OWN_DIFFERENCES:
-        return {name: measure(block.batch, layer(name), _SETTINGS, _CHECK) for name in IMPLEMENTATIONS}
-    shared = measure(block.batch, layer(ACCUMULATING), _SETTINGS, _CHECK)
+        return {name: _measured(block.batch, name) for name in IMPLEMENTATIONS}
+    shared = _measured(block.batch, ACCUMULATING)
     others = {name: with_gradients(shared, block.batch, PAIRS[name]) for name in IMPLEMENTATIONS[:-1]}
     return others | {ACCUMULATING: shared}
 

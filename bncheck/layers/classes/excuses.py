@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -25,7 +27,9 @@ def running(plan: Plan, method: str) -> Iterator[None]:
             yield
     except LayerRaised as error:
         cause = error.__cause__
-        said = cause and (_unset(plan, cause) or _wrapped(cause) or _unknown(plan, method, cause))
+        said = cause and (
+            _unset(plan, cause) or _wrapped(cause) or _mixed(plan, cause) or _unknown(plan, method, cause)
+        )
         if said and not isinstance(error, Unrunnable):
             raise Unrunnable(f"{name} {said}") from cause
         raise
@@ -49,10 +53,20 @@ def _wrapped(error: BaseException) -> str | None:
     return f"asks an array for .{error.name}, which a tensor of its own package would have: it is given plain arrays"
 
 
+def _mixed(plan: Plan, error: BaseException) -> str | None:
+    """Numbers among objects of the file's own that keep their gradients."""
+    if not isinstance(error, TypeError) or "unsupported operand" not in str(error):
+        return None
+    space = vars(sys.modules[plan.recipe.kind.__module__]) if plan.recipe.kind.__module__ in sys.modules else {}
+    space = space or getattr(getattr(plan.recipe.kind, plan.forward), "__globals__", {})
+    kinds = [name for name in re.findall(r"'(\w+)'", str(error)) if hasattr(space.get(name), "backward")]
+    return f"computes with objects of {kinds[0]}, one for each number: it is given arrays" if kinds else None
+
+
 def _unknown(plan: Plan, method: str, error: BaseException) -> str | None:
     """An argument whose name says nothing to us, and that had to be made up."""
     arguments = {plan.forward: plan.forward_arguments, plan.backward: plan.backward_arguments}.get(method)
     names = [name for name, role in arguments.roles if not role] if arguments else []
-    if not method:
-        names = plan.recipe.guessed()
+    if not method or (not names and isinstance(error, ValueError)):
+        names = plan.recipe.guessed()  # sizes of arrays may have come of them
     return f"asks for {', '.join(names)}, and what that is cannot be told: {one_line(error)}" if names else None

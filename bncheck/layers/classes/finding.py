@@ -14,9 +14,10 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
+from bncheck.layers.classes.carried import carried
 from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
 from bncheck.layers.classes.handed import Handed
-from bncheck.layers.classes.instances import Slot, find_slots, is_number_of, leaves
+from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
@@ -41,7 +42,7 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
     else:
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
-    tried = [(kind, _recognise(kind, read_text(tree, kind), Path(path).name)) for kind in chosen]
+    tried = [(kind, _recognised(kind, tree, Path(path).name)) for kind in chosen]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
         tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]
@@ -97,6 +98,7 @@ def _must_work(kind: type, others: list[type]) -> bool:
 class _Found(NamedTuple):
     layer: ClassLayer
     works: bool
+    rank: tuple[int, int] = (0, 0)
 
 
 class _Trial(NamedTuple):
@@ -111,6 +113,13 @@ class _Trial(NamedTuple):
         return self.score, self.reached
 
 
+def _recognised(kind: type, tree: ast.Module, file: str) -> _Found:
+    """As it is, or with its passes over arrays if it comes further so."""
+    found, other = _recognise(kind, read_text(tree, kind), file), carried(kind, tree)
+    over = _recognise(other, read_text(tree, other), file) if other is not None else found
+    return over if over.rank[0] == 2 or over.rank > found.rank else found
+
+
 def _recognise(kind: type, text: ClassText, file: str) -> _Found:
     best: _Trial | None = None
     for recipe in _recipes(kind, text):
@@ -122,7 +131,7 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
     if best is None:
         best = _Trial(_bare_plan(Recipe(kind, text, ROWS)), 0)
     layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
-    return _Found(settle(layer, file), best.score > 0)
+    return _Found(settle(layer, file), best.score > 0, best.rank)
 
 
 def _bare_plan(recipe: Recipe) -> Plan:
@@ -167,7 +176,8 @@ def _plan(recipe: Recipe, instance: Any) -> Plan:
     shown = methods.parameters_of(instance, backward, text) if backward else []
     dout, dx = handed.gradients_of(text.functions, backward, shown) if backward else ((), ())
     back = methods.backward_arguments(shown, not dout)
-    return Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
+    plan = Plan(recipe, forward, given, switch, backward, back, Handed(x, dout, dx))
+    return replace(plan, index=index_of(instance))
 
 
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
@@ -203,7 +213,7 @@ def _is_of_batch(slot: Slot, after: Any, x: Array) -> bool:
     """Whether a plain ``mean`` holds the last batch's."""
     found = meaning(slot.paths[0])
     value = np.ravel(slot.read(after))
-    plain = found is not None and found.rank == PLAIN_RANK
+    plain = found is not None and found.rank == PLAIN_RANK and not slot.is_history
     return plain and value.size == x.shape[1] and np.allclose(value, x.mean(axis=0), rtol=1e-9)
 
 

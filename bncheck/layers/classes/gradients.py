@@ -76,7 +76,7 @@ class Collected:
         if self.log.log:
             return self.log.find(parameter, self.old.get(parameter))
         if self.plan.steps and parameter in slots:
-            return (self.old[parameter] - slots[parameter].read(self.instance)) / self.plan.rate
+            return (np.asarray(self.old[parameter]) - slots[parameter].read(self.instance)) / self.plan.rate
         return None
 
     def _left(self, role: str, value: Any) -> bool:

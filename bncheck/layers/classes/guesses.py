@@ -40,7 +40,9 @@ def _effects(plan: Plan, instance: Any, x: Array, mode: Mode) -> Iterator[tuple[
     taken = {path for slot in plan.slots.values() for path in slot.paths}
     usual = _out(plan, instance, x, mode)
     for path, value in leaves(instance):
-        if usual is None or path in taken or pattern_of(value, x.shape[1]) is None or value.dtype.kind != "f":
+        if usual is None or path in taken or pattern_of(value, x.shape[1]) is None:
+            continue
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
             continue
         changed = clone(instance, {})
         put(changed, path, value * 2 + 1)

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.conventions import PLAIN_RANK, Meaning, Path, meaning
+from bncheck.layers.conventions import COUNTED_RANK, PLAIN_RANK, Meaning, Path, meaning
 
 _ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, type, types.ModuleType, types.FunctionType)
 _DEPTH = 4
@@ -145,6 +145,8 @@ class Slot(NamedTuple):
     """More than one where the class holds the same array under several names."""
     pattern: tuple[int, ...] | None
     """The shape, -1 for D; None where the array does not hold D numbers."""
+    is_history: bool = False
+    """A list that each step lengthens, and whose mean is meant."""
 
     @property
     def label(self) -> str:
@@ -153,21 +155,30 @@ class Slot(NamedTuple):
 
     def write(self, instance: Any, values: Array) -> None:
         shaped = values.reshape(self.pattern) if self.pattern is not None else values.copy()
+        made: Any = [shaped] if self.is_history else shaped
+        if not self.is_history and isinstance(self.read(instance), list):
+            made = shaped.astype(float).tolist()
         for path in self.paths:
-            put(instance, path, shaped)
+            put(instance, path, made)
 
     def read(self, instance: Any) -> Any:
         try:
-            return get(instance, self.paths[0])
+            value = get(instance, self.paths[0])
         except NOWHERE:
             return None
+        return (np.mean(value, axis=0) if value else None) if self.is_history else value
 
 
 def pattern_of(value: Any, d: int) -> tuple[int, ...] | None:
     """(1, 3, 1, 1) is (1, -1, 1, 1) where D is 3.  What is not D numbers has no pattern; a scalar grows to (D,)."""
     if isinstance(value, np.ndarray) and value.size == d and value.ndim and d in value.shape:
         return tuple(-1 if n == d else 1 for n in value.shape)
-    return None
+    return (-1,) if is_listed(value) and len(value) == d else None
+
+
+def is_listed(value: Any) -> bool:
+    """A list of numbers, which stands for a row where there are no arrays."""
+    return isinstance(value, list) and bool(value) and all(isinstance(one, float) for one in value)
 
 
 def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
@@ -182,27 +193,54 @@ def find_slots(before: Any, after: Any, d: int) -> dict[str, Slot]:
             # Of two that run by their names, the one that training moves.
             idle = found.role in ("mean", "var") and np.array_equal(value, fresh.get(path, value))
             order = (shapeless, found.rank, idle, len(path))
+            value = _History(value) if _is_history(path, value, fresh) else value
             ranked.setdefault(found.role, []).append((order, path, value))
     return {role: _slot(sorted(places, key=lambda place: place[0]), d) for role, places in ranked.items()}
 
 
+class _History(list[Any]):
+    """Statistics of all batches so far."""
+
+
+def _is_history(path: Path, value: Any, fresh: dict[Path, Any]) -> bool:
+    """An array in a list that was empty before the pass."""
+    before = fresh.get(path)
+    began = isinstance(before, list) and not before and isinstance(value, list) and len(value) == 1
+    return began and isinstance(value[0], np.ndarray)
+
+
 def _slot(places: list[tuple[tuple[bool, int, bool, int], Path, Any]], d: int) -> Slot:
     _, first, value = places[0]
+    if isinstance(value, _History):
+        return Slot((first,), pattern_of(value[0], d), is_history=True)
     others = [path for _, path, other in places[1:] if other is value and isinstance(value, np.ndarray)]
     return Slot((first, *others), pattern_of(value, d))
 
 
 def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: int) -> bool:
-    is_array = isinstance(value, np.ndarray) and value.dtype.kind == "f"
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    is_array = (isinstance(value, np.ndarray) and value.dtype.kind == "f") or is_listed(value)
+    # beta1 and beta2 of an optimizer are numbers.
+    counted = found.rank >= COUNTED_RANK
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and not counted
     if found.role in ("mean", "var"):
+        is_array = is_array or _is_history(path, value, fresh)
         # A plain ``mean`` that appears only in the forward pass is the batch's.
         return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
     if found.role in ("gamma", "beta"):
-        return (is_array and (value.size == d or value.ndim == 0)) or is_number
+        return (is_array and (np.size(value) == d or np.ndim(value) == 0)) or is_number
     if found.role in ("dgamma", "dbeta"):
         return is_array or is_number
     return is_number and found.role in ("eps", "momentum", "lr")
+
+
+def index_of(instance: Any) -> int:
+    """Of the first layer in it whose gamma has a number; 0 where none has."""
+    for path, value in leaves(instance):
+        found = meaning(path)
+        if found and found.role == "gamma" and found.rank >= COUNTED_RANK and isinstance(value, np.ndarray):
+            name = str(path[-1][1])
+            return int(name[len(name.rstrip("0123456789")) :])
+    return 0
 
 
 def is_number_of(path: Path, value: Any, role: str) -> bool:

@@ -61,6 +61,12 @@ class ClassPass:
         layout = self.plan.recipe.layout
         return Statistics(statistic(mean, layout, m), statistic(var, layout, m))
 
+    def kept(self) -> dict[str, Array]:
+        from bncheck.layers.intermediates import arrays_in
+
+        returned = self.result[1:] if isinstance(self.result, tuple) else ()
+        return arrays_in(self.instance, "self") | arrays_in(returned, "returned")
+
     def backward(self, dout: Array) -> Gradients:
         found, result = self.run_backward(dout)
         shape, layout = self.call.x.shape, self.plan.back_layout
@@ -86,7 +92,7 @@ class ClassPass:
         given = to_layer(dout, plan.back_layout)
         before = given.copy()
         values = {"dout": given, "x": x, "cache": _unpacked(cache), "lr": RATE, "optimizer": log}
-        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": 0}
+        values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": plan.index}
         grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
         values["switch"] = plan.switch.train
@@ -152,7 +158,7 @@ def _warmed(plan: Plan, instance: Any, d: int, settings: LayerSettings) -> Any:
     """After a first pass that leaves the statistics where they start: in test mode, or keeping all of them."""
     x = np.linspace(-1.0, 1.0, 8 * d).reshape(8, d) ** 3
     kept = 0.0 if plan.takes_share else 1.0
-    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": kept, "index": 0}
+    values = {"x": to_layer(x, plan.recipe.layout), "eps": settings.eps, "momentum": kept, "index": plan.index}
     if plan.switch.kind != "none":
         trial = clone(instance, {})
         try:
@@ -185,7 +191,7 @@ def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
         if role in slots:
             _put(instance, slots[role], number)
     given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
-    return given | numbers | {"index": 0}
+    return given | numbers | {"index": plan.index}
 
 
 def _start(slot: Slot, instance: Any, values: Array) -> None:

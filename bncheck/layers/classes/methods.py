@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any, NamedTuple
 
 from bncheck.layers import conventions as names
@@ -12,6 +13,7 @@ from bncheck.layers.classes.instances import attributes, leaves
 from bncheck.layers.classes.passes import find_method, inner_of, plain_beside
 from bncheck.layers.classes.text import ClassText, literal
 from bncheck.layers.conventions import Path, flat, role_of
+from bncheck.layers.enumerations import modes_in, modes_of
 
 
 def parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -94,7 +96,8 @@ _NO_TEXT = ClassText(frozenset(), frozenset(), {})
 def find_switch(instance: Any, forward: str, text: ClassText, is_handed_x: bool = True) -> Switch:
     kind = type(instance)
     for parameter in parameters_of(instance, forward, text)[is_handed_x:]:
-        if found := _two_values(parameter.name, parameter.default, text):
+        modes = modes_of(parameter, getattr(instance, forward))
+        if found := modes or _two_values(parameter.name, parameter.default, text):
             return Switch("argument", parameter.name, *found)
     test = find_method(kind, names.TEST_FORWARD) or plain_beside(kind, forward)
     if test and test != forward and parameters(getattr(instance, test)) and not inner_of(kind, "forward"):
@@ -115,7 +118,7 @@ def _attribute(instance: Any, text: ClassText, sort: str = "") -> Switch | None:
     for name, value in sorted(known.items(), key=lambda item: getattr(role_of(item[0]), "rank", 0)):
         if callable(value) or name in text.called or _sort_of_flag(name, instance, text) != sort:
             continue
-        if value is None or isinstance(value, (bool, int, str)):
+        if value is None or isinstance(value, (bool, int, str, Enum)):
             found = _two_values(name, value, text)
             if found and (name in text.attributes or not text.attributes):
                 return Switch("attribute", name, *found)
@@ -151,6 +154,8 @@ def _entry(instance: Any, text: ClassText) -> Switch | None:
 
 
 def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | None:
+    if isinstance(value, Enum):
+        return modes_in(type(value))
     meant = role_of(name)
     role = meant.role if meant else _flag_in(name) if value in (None, True, False, inspect.Parameter.empty) else ""
     if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):

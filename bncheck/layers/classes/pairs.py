@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from bncheck.layers.conventions import speaks_of_layer
+from bncheck.layers.functions.binding import CONTEXTS, plain
 from bncheck.layers.functions.pairs import OTHERS, member
+
+
+class ContextPair(NamedTuple):
+    name: str
+    """Of the class."""
+    passes: dict[str, object]
+    tree: ast.Module
+    """The class alone: other classes have a forward too."""
 
 
 def free(names: dict[str, object], tree: ast.Module, wanted: str | None) -> dict[str, object]:
@@ -16,6 +27,24 @@ def free(names: dict[str, object], tree: ast.Module, wanted: str | None) -> dict
         if isinstance(kind, type) and not speaks_of_layer(kind.__name__, None) and owner in ("", kind.__name__):
             found |= _of(kind, tree)
     return found
+
+
+def with_context(names: dict[str, object], tree: ast.Module, wanted: str | None) -> Iterator[ContextPair]:
+    """The layers that are two static methods with a context: forward(ctx, x, gamma, beta), backward(ctx, dout)."""
+    for name, kind in names.items():
+        if not isinstance(kind, type) or not speaks_of_layer(name, None) or wanted not in (None, name):
+            continue
+        tops = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+        methods = {node.name: node for top in tops for node in top.body if isinstance(node, ast.FunctionDef)}
+        both = [methods[part] for part in ("forward", "backward") if part in methods]
+        if len(both) == 2 and all(_takes_context(method) for method in both):
+            passes = {method.name: getattr(kind, method.name) for method in both}
+            yield ContextPair(name, passes, ast.Module(list(tops), []))
+
+
+def _takes_context(method: ast.FunctionDef) -> bool:
+    first = [plain(argument.arg) for argument in method.args.args[:1]]
+    return _is_static(method) and first[:1] != [] and first[0] in CONTEXTS.split()
 
 
 def _of(kind: type, tree: ast.Module) -> dict[str, object]:
@@ -35,8 +64,11 @@ def _is_free(method: ast.FunctionDef, methods: dict[str, ast.FunctionDef]) -> bo
     first = [argument.arg for argument in method.args.args[:1]]
     reached = [node.attr for node in ast.walk(method) if isinstance(node, ast.Attribute) and _names(node.value, first)]
     bare = sum(_names(node, first) for node in ast.walk(method) if isinstance(node, ast.Name))
-    is_static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in method.decorator_list)
-    return is_static or (bare == len(reached) and all(name in methods for name in reached))
+    return _is_static(method) or (bare == len(reached) and all(name in methods for name in reached))
+
+
+def _is_static(method: ast.FunctionDef) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in method.decorator_list)
 
 
 def _names(node: ast.AST, names: list[str]) -> bool:

@@ -61,9 +61,17 @@ def to_layer(x: Array, layout: str) -> Array:
     return images.transpose(0, 3, 1, 2).copy() if layout == CHANNELS_FIRST else images.copy()
 
 
+def as_array(value: Any) -> Array:
+    """A copy; of what is no table of numbers, an array of objects."""
+    try:
+        return np.array(value)
+    except ValueError:
+        return np.array([None])
+
+
 def from_layer(y: Any, layout: str, shape: tuple[int, ...]) -> Array:
     """A copy, (N, M) again; as it is where its shape is another."""
-    given = np.array(y)
+    given = as_array(y)
     n, m = shape
     images = spatial(n)
     if layout == COLUMNS and given.shape == (m, n):
@@ -77,7 +85,7 @@ def from_layer(y: Any, layout: str, shape: tuple[int, ...]) -> Array:
 
 def to_columns(value: Any, m: int) -> Array:
     """A gradient or statistic as (M,); anything else is handed on as it is, for the contract check to name."""
-    given = np.array(value)
+    given = as_array(value)
     return given.reshape(m) if given.size == m and (given.ndim == 0 or m in given.shape) else given
 
 
@@ -272,7 +280,7 @@ _SKIP: Final = object()
 
 def _role(name: str) -> str:
     found = role_of(name)
-    return found.role if found else ""
+    return "size" if names.is_size(name) else found.role if found else ""
 
 
 def _preparations(kind: type) -> list[str]:

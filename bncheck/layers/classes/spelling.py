@@ -8,6 +8,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
 from bncheck.layers import conventions as names
+from bncheck.layers.classes.carried import is_carried
 from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import attribute
 from bncheck.layers.classes.instances import NOWHERE, Recorder, Slot, attributes, get, leaves
@@ -25,6 +26,10 @@ _LENT = (Recorder, Regularizer, Activation, LayerBefore)
 
 
 def spell(layer: ClassLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+    if is_carried(layer.plan.recipe.kind):
+        raise Unspelled("its passes take no arrays")
+    if any(slot.is_history for slot in layer.plan.slots.values()):
+        raise Unspelled("its statistics are means over all batches that it has seen")
     return _Speller(layer, calls, dout).spelled()
 
 
@@ -123,7 +128,7 @@ class _Speller:
         name = setting if switch.kind == "pair" else plan.forward
         bare = switch.kind == "pair" and not training
         settings = made.call.settings
-        values = {"x": Text(x), "gamma": Text("gamma"), "beta": Text("beta"), "switch": setting, "index": 0}
+        values = {"x": Text(x), "gamma": Text("gamma"), "beta": Text("beta"), "switch": setting, "index": plan.index}
         values |= {"eps": settings.eps, "momentum": plan.momentum(settings)}
         if plan.handed.x and not bare:
             self.lines.append(f"layer{steps(plan.handed.x)} = {x}.copy()")
@@ -160,9 +165,12 @@ class _Speller:
             raise Unspelled("its gradients are laid out otherwise than x is")
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
-        values |= {"switch": plan.switch.train, "lr": RATE, "eps": made.call.settings.eps, "index": 0} | self._caches(
-            made
-        )
+        values |= {
+            "switch": plan.switch.train,
+            "lr": RATE,
+            "eps": made.call.settings.eps,
+            "index": plan.index,
+        } | self._caches(made)
         if plan.backward_arguments.has("optimizer"):
             raise Unspelled("its backward pass asks for an optimizer")
         self.lines += [f"layer{steps(path)} = {literal(RATE)}" for path in plan.rates]

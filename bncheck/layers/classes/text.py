@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,7 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
     """Of a class and of those of its bases that stand in the same file."""
     wanted = [base.__name__ for base in reversed(kind.__mro__)]
     found = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name in wanted}
+    found = {name: _Mangler(name).visit(copy.deepcopy(node)) for name, node in found.items()}
     nodes = [found[name] for name in wanted if name in found]
     inside = [node for top in nodes for node in ast.walk(top)]
     own = [n for n in inside if isinstance(n, ast.Attribute) and _is_self(n.value)]
@@ -87,6 +89,19 @@ def read_text(tree: ast.Module, kind: type) -> ClassText:
         _asked(inside),
         frozenset(n.attr for n in own) - {n.attr for n in own if id(n) not in functions},
     )
+
+
+class _Mangler(ast.NodeTransformer):
+    """Private attributes by the names that they have in an object: self.__gamma is self._BatchNorm__gamma."""
+
+    def __init__(self, name: str) -> None:
+        self.prefix = f"_{name.lstrip('_')}"
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        self.generic_visit(node)
+        private = node.attr.startswith("__") and not node.attr.endswith("__")
+        node.attr = self.prefix + node.attr if private else node.attr
+        return node
 
 
 def _asked(nodes: list[ast.AST]) -> dict[str, frozenset[str]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, NamedTuple
 
 from bncheck.layers.dotted import Settings
+from bncheck.layers.enumerations import modes_of
+from bncheck.layers.functions.answering import Answering, role_in
 from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
@@ -35,9 +38,11 @@ VAR = re.compile(
 )
 STATISTICS = (("mean", MEAN), ("var", VAR))
 DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
+ANSWERED = ("gamma", "beta", "mean", "var", "eps", "momentum")
 LABELS = "name scope label prefix suffix key"
 GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
+CONTEXTS = "ctx ctxt context self_ctx"
 OUTS = "out y output outputs yout result"
 TRAIN_WORDS = "train training tr fit learn"
 TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
@@ -67,6 +72,13 @@ def is_of_batch(name: str) -> bool:
     return plain(name).startswith(("batch", "sample")) and not is_kept(name)
 
 
+def is_settings(name: str) -> bool:
+    """new_state is the state that came back."""
+    word = plain(name)
+    stem = re.sub(r"^(new|updated|next)|(new|updated|next|out)$", "", word)
+    return stem in DICTS.split() and (stem != word or stem not in CACHES.split())
+
+
 def gradient_of(name: str) -> str:
     """x, gamma or beta; "" where the name does not say."""
     word = plain(name)
@@ -92,11 +104,15 @@ class Slot(NamedTuple):
     parts: tuple[str, ...] = ()
     """A tuple: the role of each part."""
     default: Any = None
+    answers: bool = False
+    """A dict whose keys are made as it is asked for them."""
 
     def fill(self, values: Values, eager: bool) -> Any:
         """None: leave the argument to its default."""
         if self.keys is not None:
             made = values["state"].get(self.name, {})
+            if self.answers:
+                return Answering(made, {role: _started(values, role) for _, role in self.keys}, role_of)
             made = Settings(made) if self.dotted else made
             made.update((key, values[role]) for key, role in self.keys if values[role] is not None)
             for key, role in self.keys if eager else ():
@@ -120,7 +136,7 @@ class Binding(NamedTuple):
     """How a forward function is called."""
 
     slots: tuple[Slot, ...]
-    words: tuple[str, str] = ("train", "test")
+    words: tuple[Any, Any] = ("train", "test")
     named: frozenset[str] = frozenset()
     """The roles that stand in the code, beside those that are given on suspicion."""
     eager: bool = False
@@ -150,19 +166,23 @@ def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     """The likeliest first."""
     slots, guessed = _dealt(_slots(function, name, source))
     named = frozenset(role for slot in slots for role in slot.roles() if role)
-    slots = [slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None else slot for slot in slots]
+    slots = [
+        slot._replace(keys=_completed(slot.keys, named)) if slot.keys is not None and not slot.answers else slot
+        for slot in slots
+    ]
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
+    members = [found for one in signature(function, name, source) if (found := modes_of(one, function))]
     first = Binding(
         tuple(slots),
-        (spoken[0] or "train", spoken[1] or "test"),
+        members[0] if members else (spoken[0] or "train", spoken[1] or "test"),
         named,
         momentum=_momentum(slots, name, source),
         guessed=guessed,
     )
     made = [first._replace(slots=slots) for slots in _guessed(first.slots)]
     flags = [one._replace(slots=tuple(map(_as_flag, one.slots))) for one in made if "mode" in named]
-    likely = made + flags if any(spoken) else flags + made
+    likely = made + flags if any(spoken) or members else flags + made
     return [one._replace(eager=eager) for eager in (False, True) for one in likely]
 
 
@@ -175,7 +195,8 @@ def _slots(function: Function, name: str, source: Source) -> list[Slot]:
         if slot.role or slot.needed or slot.keys is not None or slot.parts:
             slots.append(slot)
             taken |= set(slot.roles())
-    return slots
+    keyed = source.keyed(name)
+    return [slot._replace(role=keyed.get(slot.name, "")) if slot.roles() == [""] else slot for slot in slots]
 
 
 def _dealt(slots: list[Slot]) -> tuple[list[Slot], tuple[str, ...]]:
@@ -206,7 +227,12 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     made = Slot(
         one.name, "", one.default is one.empty and not spread, one.kind is one.KEYWORD_ONLY, spread, default=default
     )
+    if uses.labelled and not role_of(one.name):
+        asked = (*((text, role_in(text, role_of)) for text in uses.computed), *((k, role_of(k)) for k in uses.keys))
+        return made._replace(keys=tuple((text, role) for text, role in asked if role in ANSWERED), answers=True)
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    if plain(one.name) in CONTEXTS.split() and uses.labelled is False and not uses.keys:
+        return made._replace(keys=(), dotted=True)
     dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
     if dotted and not roles and not role_of(one.name):
         return made._replace(keys=tuple((key, role) for key, role in dotted if role not in taken), dotted=True)
@@ -221,8 +247,8 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
 
 def _typed(role: str, default: Any) -> str:
     """Whether the mode is a word or a flag."""
-    if role in ("mode", "train") and isinstance(default, str | bool):
-        return "mode" if isinstance(default, str) else "train"
+    if role in ("mode", "train") and isinstance(default, str | bool | Enum):
+        return "train" if isinstance(default, bool) else "mode"
     return role
 
 

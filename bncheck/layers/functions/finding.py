@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import Parameter
 from pathlib import PurePath
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,14 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
 from bncheck.layers.functions.own_tensors import over_arrays, tensor_in
 from bncheck.layers.functions.pairs import Pair, pairs
+from bncheck.layers.functions.results import over_lists
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
 from bncheck.layers.isolation import raised_here
@@ -38,16 +41,38 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
 
 
 def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
-    best, reached = _best(pair, source, file)
+    best, reached = _best(_of_lists(pair) if source.is_of_lists else pair, source, file)
+    if source.is_of_lists and reached < WORKS:
+        other, further = _best(pair, source, file)
+        best, reached = (other, further) if further > reached else (best, reached)
     if reached == RAISED and (tensor := tensor_in(getattr(pair.forward, "__globals__", {}))):
         other, further = _best(over_arrays(pair, tensor), source, file)
         best, reached = (other, further) if further > reached else (best, reached)
     if reached == DOUBTFUL:
         said = f"{pair.forward_name} asks for {', '.join(best.binding.guessed)}, and what that is cannot be told"
         return replace(best, doubt=f"{said}: what it returns is not normalized", traits=traits_of(best, file, False))
+    if reached == WORKS and best.pair.backward is None and (way := _way_back(best)):
+        other, further = _best(best.pair._replace(backward_name=way, backward=_called), source, file)
+        best = other if further > BACKWARD_RAISED else best
     if reached >= BACKWARD_RAISED:
         best = with_conventions(best)
     return replace(best, traits=traits_of(best, file, reached >= BACKWARD_RAISED))
+
+
+def _way_back(layer: FunctionLayer) -> str:
+    """The name of a function that the forward pass returns, which is to be given dout."""
+    made = layer.forward(sample(*((24, 5) if layer.layout.name.startswith("(") else (5, 3))))
+    return next((name or "backward" for name, item in made.items if isinstance(item, FunctionType)), "")
+
+
+def _called(dout: Array, way: Any) -> Any:
+    return way(dout)
+
+
+def _of_lists(pair: Pair) -> Pair:
+    forward, backward, inference = (one and over_lists(one) for one in (pair.forward, pair.backward, pair.inference))
+    assert forward is not None
+    return pair._replace(forward=forward, backward=backward, inference=inference)
 
 
 def _best(pair: Pair, source: Source, file: str) -> tuple[FunctionLayer, int]:
@@ -143,16 +168,19 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
 def cache_of(made: FunctionPass) -> Any:
     """What the forward pass returns beside out and running statistics."""
     items = made.items
-    passed = [value for value in made.passed.values() if isinstance(value, dict)]
+    given = {name: value for name, value in made.passed.items() if isinstance(value, dict)}
+    passed = list(given.values())
     if len(items) == 1:
         # What it was given may hold everything.
-        return passed[0] if len(passed) == 1 else None
+        filled = [value for name, value in given.items() if by.plain(name) in by.CACHES.split()]
+        return (passed if len(passed) == 1 else filled if len(filled) == 1 else [None])[0]
     out = made.layer.find_out(items, made.values["x"].shape)
     statistics = "mean" in made.layer.binding.named
     rest = [
         (name, item)
         for name, item in items
         if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
+        if not (by.is_settings(name) and isinstance(item, dict))
     ]
     named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
     packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]
@@ -203,7 +231,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
 
     def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
         given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
-        given |= {"pool": pool_of(made), "grads": {"": {}}}
+        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
         values = {name: given[kind].get(key) for name, kind, key in sources}
         leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
         return ([*values.values()], {}) if leading else ([], values)
@@ -227,7 +255,7 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "pool", name
     if name in made.passed:
         return "passed", name
-    role = by.role_of(name)
+    role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")
 
 

@@ -14,12 +14,13 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Binding, Values
 from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
-from bncheck.layers.functions.results import listed, told
+from bncheck.layers.functions.results import array_in, flat, listed, told, with_written
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -76,14 +77,17 @@ class FunctionPass:
         ours.sort(key=lambda one: not by.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
+        answered = [one for made in self.passed.values() if isinstance(made, Answering) for one in made.entries()]
+        if kept := [value for said, value in answered if said == role]:
+            return kept[-1]
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
         returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
-        newer = [item for name, item in returned if by.plain(name) in by.DICTS.split()]
+        newer = [item for name, item in returned if by.is_settings(name) or by.plain(name) in by.DICTS.split()]
         for made in newer + dicts + [item for _, item in returned]:
             for key, value in made.items():
                 known = isinstance(key, str) and by.role_of(key) == role
-                if known and value is not None and (by.is_kept(key) or any(made is one for one in dicts)):
+                if known and value is not None and (by.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value
         for slot in self.layer.binding.slots:
             value = self.passed.get(slot.name)
@@ -103,6 +107,13 @@ class FunctionPass:
         if self.dout is not None and not np.array_equal(*self.dout, equal_nan=True):
             found.append("dout")
         return tuple(found)
+
+    def kept(self) -> dict[str, Array]:
+        from bncheck.layers.intermediates import kept_by_functions
+
+        source, backward = self.layer.source, self.layer.pair.backward_name
+        unpacked = [source.uses(backward, parameter).parts for parameter in source.parameters(backward)]
+        return kept_by_functions(self.items, self.held, max(unpacked, key=len, default=()))
 
     def backward(self, dout: Array) -> Gradients:
         return self.layer.gradients(self, self.returned(dout))
@@ -134,7 +145,7 @@ class FunctionPass:
             layer.keeper.restore(self.held)
             dicts = [(one, dict(one)) for one in (*args, *named.values()) if isinstance(one, dict)]
             result = layer.pair.backward(*args, **named)
-            return result, _with_written(result, dicts)
+            return result, with_written(result, dicts)
 
 
 def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple[list[Any], Values]:
@@ -144,41 +155,10 @@ def _fresh(arguments: tuple[list[Any], Values], copies: dict[int, Any]) -> tuple
         return arguments
 
 
-def _with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]) -> Any:
-    """What came back, with the gradients that were written into a dict instead; beside each what it held before."""
-    if isinstance(result, dict) or (isinstance(result, tuple | list) and len(result) > 1):
-        return result
-    found = {
-        key: value
-        for made, old in dicts
-        for key, value in made.items()
-        if value is not old.get(key) and by.gradient_of(str(key))
-        # In a dict of other things gamma is gamma, and dgamma its gradient.
-        if not old or by.plain(str(key)).startswith(("d", "grad"))
-    }
-    first = result[0] if isinstance(result, tuple | list) and result else result
-    return (found if first is None else {**found, "dx": first}) if found else result
-
-
 def vector(value: Any, d: int) -> Array:
     """(1, D), (D, 1) and the like as (D,); what has another size stays as it is."""
     array = np.asarray(value)
     return array.reshape(d) if array.ndim and array.size == d == max(array.shape) else array
-
-
-def flat(result: Any, names: Callable[[int], list[str]]) -> by.Items:
-    """The results one by one; dicts of gradients and nested lists are laid flat."""
-    if isinstance(result, dict):
-        return [(str(key), value) for key, value in result.items()]
-    if not isinstance(result, tuple | list):
-        return list(zip(names(1), [result], strict=False))
-    if any(isinstance(one, dict) for one in result):
-        pairs = zip(names(len(result)), result, strict=True)
-        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
-    laid = list[Any]()
-    for one in result:
-        laid += one if isinstance(one, tuple | list) else [one]
-    return list(zip(names(len(laid)), laid, strict=True))
 
 
 UNKNOWN = Traits()
@@ -265,12 +245,9 @@ class FunctionLayer:
         return functools.lru_cache(self.source.returned)
 
     def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
-        fits = [(name, item) for name, item in items if isinstance(item, np.ndarray) and item.shape == shape]
-        fits.sort(key=lambda one: by.plain(one[0]) not in by.OUTS.split())
+        fits = [(name, item) for name, item in items if (made := array_in(item)) is not None and made.shape == shape]
+        fits.sort(key=lambda one: (by.plain(one[0]) not in by.OUTS.split(), isinstance(one[1], list)))
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
-        if not arrays:
-            # Nested lists are what tables become on their way to JSON.
-            arrays = [made for _, item in items if (made := listed(item)) is not None and made.shape == shape]
         return fits[0][1] if fits else next(iter(arrays), None)
 
     def rows(self, found: Any, shape: tuple[int, ...]) -> Array:

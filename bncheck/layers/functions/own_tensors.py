@@ -47,28 +47,37 @@ def over_arrays(pair: Pair, tensor: Any) -> Pair:
     def backward(dout: Array, cache: Any) -> Any:
         arguments, options = deepcopy(cache)
         out, leaves = _run(pair.forward, tensor, arguments, options)
-        _pull(tensor, out[0] if isinstance(out, tuple | list) else out, dout)
-        return tuple(np.asarray(leaves[role].grad) for role in LEAVES)
+        pull(tensor, out[0] if isinstance(out, tuple | list) else out, dout)
+        return tuple(numbers_of(leaves[role].grad) for role in LEAVES)
 
     return pair._replace(forward=forward, backward_name=f"{tensor.__name__}.backward", backward=backward)
 
 
 def _run(function: Callable[..., Any], tensor: Any, arguments: Any, options: Any) -> tuple[Any, dict[str, Any]]:
     given = inspect.signature(function).bind(*arguments, **options).arguments
-    leaves = {role: tensor(given[name]) for name in given if (role := by.role_of(name)) in LEAVES}
+    leaves = {role: leaf(tensor, given[name]) for name in given if (role := by.role_of(name)) in LEAVES}
     return function(**given | {name: leaves[role] for name in given if (role := by.role_of(name)) in leaves}), leaves
 
 
+def leaf(tensor: Any, array: Array) -> Any:
+    """A tensor that is to have a gradient, where its class asks for that."""
+    asked = "requires_grad" in inspect.signature(tensor).parameters
+    return tensor(array, requires_grad=True) if asked else tensor(array)
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return _plain(value[0])
-    return np.array(value.data)
+    return _plain(value[0]) if isinstance(value, tuple | list) else np.array(value.data)
 
 
-def _pull(tensor: Any, out: Any, dout: Array) -> None:
+def numbers_of(value: Any) -> Any:
+    """The array in a tensor, or in the tensor that its gradient is."""
+    return value if value is None else np.array(value if isinstance(value, np.ndarray) else value.data)
+
+
+def pull(tensor: Any, out: Any, dout: Array) -> None:
     """By the gradient of sum(out * dout), or by handing dout to backward where it takes one."""
     asked = [p for p in inspect.signature(out.backward).parameters.values() if p.default is p.empty]
-    if asked:
+    if asked or not hasattr(out, "sum"):
         out.backward(dout)
     else:
         (out * tensor(dout)).sum().backward()

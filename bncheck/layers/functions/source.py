@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
+
+_OF_ARRAYS = {"np", "numpy", "cupy", "cp", "xp", "jnp", "torch", "tf"}
 
 
 class Uses(NamedTuple):
@@ -18,6 +21,10 @@ class Uses(NamedTuple):
     """The names it is unpacked to."""
     dotted: tuple[str, ...] = ()
     """The attributes it is asked for, methods left out."""
+    computed: tuple[str, ...] = ()
+    """What is written out of the keys that are made as it is asked for them: "gamma" of params["gamma" + str(l)]."""
+    labelled: bool = False
+    """Some of its keys are made so, or are arguments."""
 
 
 class Source:
@@ -26,6 +33,7 @@ class Source:
     def __init__(self, tree: ast.Module) -> None:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
+        self.is_of_lists = is_of_lists(tree)
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""
@@ -43,7 +51,23 @@ class Source:
             if isinstance(inner, ast.Call) and depth:
                 for callee, theirs in self._handed_on(inner, parameter):
                     keys = {**self.uses(callee, theirs, depth - 1).keys, **keys}
-        return Uses(keys, parts, tuple(dict.fromkeys(dotted)))
+        made = list(_made_keys(inside, parameter, self.parameters(function)))
+        computed = tuple(dict.fromkeys(text for text, is_read in made if is_read))
+        return Uses(keys, parts, tuple(dict.fromkeys(dotted)), computed, bool(made))
+
+    def keyed(self, function: str) -> dict[str, str]:
+        """The arguments that keys are made with: joined to a word they are words, else they may be numbers."""
+        node, found, own = self.functions.get(function), dict[str, str](), self.parameters(function)
+        for inner in ast.walk(node) if node else ():
+            key = _key_of(inner)
+            if key is None or not (_written(key) or isinstance(key, ast.Name)) or isinstance(key, ast.Constant):
+                continue
+            sums = [part for part in ast.walk(key) if isinstance(part, ast.BinOp)]
+            joined = {id(side) for part in sums for side in (part.left, part.right)}
+            for part in ast.walk(key):
+                if isinstance(part, ast.Name) and part.id in own:
+                    found.setdefault(part.id, "label" if id(part) in joined and _is_sum(key) else "index")
+        return found
 
     def _handed_on(self, call: ast.Call, parameter: str) -> Iterator[tuple[str, str]]:
         callee = self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
@@ -95,6 +119,58 @@ class Source:
             if made and isinstance(made[-1], ast.Tuple | ast.List):
                 return self._flat(made[-1], None, count, 0)
         return [name_of(value)]
+
+
+def _key_of(node: ast.AST) -> ast.expr | None:
+    """What stands in brackets, or is asked for by get."""
+    if isinstance(node, ast.Subscript):
+        return node.slice
+    is_get = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get"
+    return node.args[0] if is_get and node.args else None  # type: ignore[attr-defined]
+
+
+def _owner_of(node: ast.AST) -> ast.expr | None:
+    if isinstance(node, ast.Subscript):
+        return node.value
+    return node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+
+
+def _written(key: ast.expr) -> str:
+    """The words in a key that is made: by +, %, format or an f-string."""
+    if not isinstance(key, ast.BinOp | ast.JoinedStr | ast.Call | ast.Constant):
+        return ""
+    said = [part.value for part in ast.walk(key) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return re.sub(r"%[ds]|{\d*}", "", "".join(said))
+
+
+def _is_sum(key: ast.expr) -> bool:
+    return isinstance(key, ast.BinOp) and isinstance(key.op, ast.Add)
+
+
+def _made_keys(nodes: list[ast.AST], parameter: str, own: list[str]) -> Iterator[tuple[str, bool]]:
+    """The words of each key of a parameter's that is made or is an argument, and whether it is asked for."""
+    for node in nodes:
+        key, owner = _key_of(node), _owner_of(node)
+        if key is None or owner is None:
+            continue
+        is_read = not isinstance(getattr(node, "ctx", None), ast.Store)
+        inner, within = _key_of(owner), _owner_of(owner)
+        if _named(owner, parameter) and not isinstance(key, ast.Constant) and (words := _written(key)):
+            yield words, is_read
+        elif inner is not None and within is not None and _named(within, parameter) and _written(key):
+            is_label = isinstance(inner, ast.Name) and inner.id in own
+            if is_label or (_written(inner) and not isinstance(inner, ast.Constant)):
+                yield _written(key), is_read
+
+
+def is_of_lists(tree: ast.Module) -> bool:
+    """Whether no library of arrays is spoken of."""
+    said = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            said |= {one.name.partition(".")[0] for one in node.names}
+            said.add((getattr(node, "module", "") or "").partition(".")[0])
+    return not _OF_ARRAYS & said
 
 
 def _whole(value: ast.expr, count: int) -> list[str]:

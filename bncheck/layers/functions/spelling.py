@@ -27,6 +27,12 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         raise Unspelled("functions keep nothing from one pass to the next")
     if hasattr(layer.pair.forward, "__wrapped__"):
         raise Unspelled("its functions are wrapped in others")
+    if any(by.plain(slot.name) in by.CONTEXTS.split() for slot in layer.binding.slots):
+        raise Unspelled("it takes a context")
+    if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
+        raise Unspelled("its backward pass is a function that the forward pass returns")
+    if any(slot.answers for slot in layer.binding.slots):
+        raise Unspelled("it makes the keys of its parameters as it asks for them")
     made = layer.forward(calls[0])
     values = layer._values(calls[0], made.state._replace(dicts={}, running=None))
     arrays = {name: values[role] for role, name in _ARRAYS.items() if values[role] is not None}
