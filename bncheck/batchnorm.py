@@ -96,13 +96,15 @@ def backward(dout: Array, x: Array, gamma: Array, eps: float, running: Statistic
     centred, inv = centre(x, eps, running)
     # In place where a table is not needed again: of a large batch, every new one costs as much as its arithmetic.
     xhat = np.multiply(centred, inv, out=centred)
+    product = dout * xhat
+    dgamma = product.sum(axis=0)
     g = dout * gamma
-    dgamma = (dout * xhat).sum(axis=0)
-    through_statistics: Array | int = 0
+    dx = g
     if running is None:
-        through_statistics = np.multiply(xhat, (g * xhat).mean(axis=0), out=xhat)
+        through_statistics = np.multiply(xhat, np.multiply(g, xhat, out=product).mean(axis=0), out=xhat)
         through_statistics += g.mean(axis=0)
-    dx = inv * (g - through_statistics)
+        dx = np.subtract(g, through_statistics, out=through_statistics)
+    dx *= inv
     return Gradients(dx, dgamma, dbeta=dout.sum(axis=0))
 
 

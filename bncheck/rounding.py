@@ -49,7 +49,6 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
-from bncheck.views import View
 from bncheck.vocabulary import Mode
 
 _SAMPLE = 64  # rows of a column that tell whether its values repeat
@@ -84,7 +83,7 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None
     ``own`` is what its forward pass computes, where that is not the definition.
     """
     wide, dout = call.astype(np.float64), dout.astype(np.float64, copy=False)
-    column, n = _Column.of(wide, dtype, own), len(dout)
+    column, n = Column.of(wide, dtype, own), len(dout)
     c, delta, iota, inv, relative, eta = column[:6]
     gamma, bent, xhat = np.abs(column.gamma), column.bent, column.xhat(wide.x)
     # What is summed over g is summed over dout, since gamma is the same in all rows; tables are reused.
@@ -113,46 +112,13 @@ def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None
     return Allowance(Gradients(scale, sizes, total), Gradients(rounding, dgamma + lost, dbeta + lost))
 
 
-def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View, own: Forward | None = None) -> Array:
-    """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
-
-    ``own`` is as for ``allowance``; what is multiplied by m or mu is bend / inv³ times as large then.
-
-    Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
-    m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
-    entry are its own:
-
-        rho (|s . dx| + 2 inv |m| |s . xhat|) + inv |s . 1| (c u mean|g| + w(g) / N + delta (|m| + mu))
-            + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
-    """
-    wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype, own), len(dout)
-    xhat, g = column.xhat(wide.x), dout * column.gamma
-    size = np.abs(g)
-    if not column.of_batch:
-        alone = 8 * column.u * column.inv * size + column.eta
-        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(alone))
-    mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
-    mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
-    mu = mu + column.relative * through + column.eta * column.inv
-    ones, along, bent = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat)), column.bent
-    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * bent * (np.abs(m) + mu)
-    dx = view.of(column.inv * (g - mean - bent * xhat * m))
-    common = column.relative * (np.abs(dx) + 2 * column.inv * bent * np.abs(m) * along)
-    common = common + column.inv * (ones * of_mean + bent * along * mu)
-    alone = 8 * column.u * column.inv * (size + size.mean(axis=0) + bent * np.abs(xhat) * np.abs(m))
-    alone += column.inv * column.iota * bent * (np.abs(m) + mu)
-    alone += 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
-    return np.asarray(common + view.bound(alone))
-
-
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     """What out of a good implementation that computes in ``dtype`` may be off by, (N, D).
 
     xhat is off by delta + iota + r |xhat|, in the terms above, and two more roundings make out of it.
     """
     wide = call.astype(np.float64)
-    column = _Column.of(wide, dtype)
+    column = Column.of(wide, dtype)
     gamma, allowed = np.abs(wide.gamma), column.xhat(wide.x)
     np.abs(allowed, out=allowed)
     allowed *= gamma * (column.relative + 4 * column.u)
@@ -166,7 +132,7 @@ def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     Two passes leave twice what they leave in inv.  Updating mean and variance row by row is as good an algorithm for
     anybody who has one pass, and leaves up to N u kappa (Chan, Golub & LeVeque 1983, table 1).
     """
-    column = _Column.of(call.astype(np.float64), dtype)
+    column = Column.of(call.astype(np.float64), dtype)
     return np.asarray(2 * column.relative + column.delta)
 
 
@@ -177,7 +143,7 @@ def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
     2 |x - mean| e + e^2; the relative error r of the variance is that of its root and of inv, at most.
     """
     wide = call.astype(np.float64)
-    column = _Column.of(wide, dtype)
+    column = Column.of(wide, dtype)
     inv, r, eta = column.inv, column.relative, column.eta
     centred, xhat = wide.x - column.mean, column.xhat(wide.x)
     off = (column.delta + column.iota) / inv
@@ -197,7 +163,38 @@ def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
     return {name: np.asarray(error + eta) for name, error in found.items()}
 
 
-class _Column(NamedTuple):
+class Scatter(NamedTuple):
+    """What the columns of x are like, in any arithmetic; (D,) each."""
+
+    mean: Array
+    var: Array
+    of_batch: bool
+    """Whether these are the batch's own; otherwise they are those that test mode normalizes by."""
+    largest: Array
+    """max|x|"""
+    total: Array
+    """|sum(x)|"""
+    repeated: Array
+    """The share of the values that repeat another, by a sample of the rows."""
+    rows: int
+
+    @classmethod
+    def of(cls, call: Call) -> Scatter:
+        x, fixed = call.x, call.running if call.settings.mode is Mode.TEST else None
+        mean, var = fixed or batch_statistics(x)
+        sample = np.sort(x[:: max(1, len(x) // _SAMPLE)], axis=0)
+        repeated = np.mean(np.diff(sample, axis=0) == 0, axis=0) if len(sample) > 1 else np.ones(x.shape[1])
+        largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+        return cls(mean, var, fixed is None, largest, np.abs(len(x) * mean), repeated, len(x))
+
+    def alike(self, u: float) -> Array:
+        """w(x), as far as x is of the kind that needs it."""
+        # w for the values that repeat alone is at most 2 w times as many.
+        close = np.sqrt(self.var) <= 4 * u * self.total
+        return np.where(close, 1, np.minimum(1, 2 * self.repeated)) * (u * self.rows / 2 * self.total)
+
+
+class Column(NamedTuple):
     """What is known of the columns of a batch and of arithmetic on them, in the terms above; (D,) each."""
 
     c: float
@@ -217,22 +214,25 @@ class _Column(NamedTuple):
     """bend / inv³."""
 
     @classmethod
-    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> _Column:
-        info, x = np.finfo(dtype), wide.x
+    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> Column:
+        return cls.like(Scatter.of(wide), wide, dtype, own)
+
+    @classmethod
+    def like(cls, x: Scatter, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> Column:
+        """Of a batch whose columns are known already."""
+        info, n, eps = np.finfo(dtype), len(wide.x), wide.settings.eps
         u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
-        c = u * summation(len(x))
-        fixed = wide.running if wide.settings.mode is Mode.TEST else None
-        mean, var = fixed or batch_statistics(x)
-        inv = 1 / np.sqrt(np.maximum(var + wide.settings.eps, eta))
-        kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-        alike = 0 if fixed else _of_mean(x, u) / len(x)
+        c = u * summation(n)
+        inv = 1 / np.sqrt(np.maximum(x.var + eps, eta))
+        kappa = np.maximum(x.largest, np.abs(x.mean)) * inv
+        alike = x.alike(u) / n if x.of_batch else 0
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
         if own is None:
-            return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed, wide.gamma)
-        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (var + wide.settings.eps) / own.inv)
+            return cls(c, delta, iota, inv, relative, eta, u, x.mean, x.of_batch, wide.gamma)
+        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (x.var + eps) / own.inv)
         bent, delta, iota, relative = own.bend / own.inv**3, growth * delta, growth * iota, steeper * relative
-        return cls(c, delta, iota, own.inv, relative, eta, u, mean, not fixed, own.gamma, bent)
+        return cls(c, delta, iota, own.inv, relative, eta, u, x.mean, x.of_batch, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
         xhat = x - self.mean
@@ -246,15 +246,6 @@ class _Column(NamedTuple):
 def _alike(terms: Array, u: float) -> Array:
     """w, for a sum over the rows."""
     return np.asarray(u * len(terms) / 2 * np.abs(terms.sum(axis=0)))
-
-
-def _of_mean(x: Array, u: float) -> Array:
-    """w(x), where x is of the kind that needs it."""
-    # How many of the values are repetitions, by a sample of the rows: w for these alone is at most 2 w times as many.
-    sample = np.sort(x[:: max(1, len(x) // _SAMPLE)], axis=0)
-    repeated = np.mean(np.diff(sample, axis=0) == 0, axis=0) if len(sample) > 1 else np.ones(x.shape[1])
-    close = x.std(axis=0) <= 4 * u * np.abs(x.sum(axis=0))
-    return np.where(close, 1, np.minimum(1, 2 * repeated)) * _alike(x, u)
 
 
 def _norm(table: Array) -> Array:

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
-    ("passes",),
+    ("along", "passes"),
     ("checks", "render"),
     ("timing",),
     ("cli", "pytest_plugin"),

@@ -13,7 +13,7 @@ from bncheck import memory
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.oracle import defined, disagreements, own
+from bncheck.checks.oracle import closed_form, defined, disagreements, own
 from bncheck.checks.response import Response, parameters_of
 from bncheck.differences import Derivative, Function, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass, Walk
@@ -112,7 +112,9 @@ def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Me
         agrees = defined(numeric.wide, out)
         instead = own(call, out, agrees)
         allowed = allowance(call, batch.dout, batch.x.dtype, instead)
-        doubtful = disagreements(numeric.wide, numeric.dout, agrees, values, bars)
+        truth = closed_form(numeric.wide, numeric.dout)
+        working = allowance(numeric.wide, numeric.dout, numeric.dtype).rounding
+        doubtful = disagreements(agrees, values, bars, truth, working)
     return Measured(call, instead, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 

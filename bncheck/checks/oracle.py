@@ -16,8 +16,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.layers.protocol import Call
-from bncheck.rounding import allowance, forward_allowance
-from bncheck.views import ENTRIES, View, bounds, seen
+from bncheck.rounding import forward_allowance
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
@@ -31,7 +30,10 @@ def defined(call: Call, out: Array, dtype: DTypeLike = np.longdouble) -> Array:
     """
     wide, fixed = _wide(call, dtype)
     truth = batchnorm.forward(wide.x, wide.gamma, wide.beta, call.settings.eps, fixed)
-    return np.asarray(np.all(np.abs(out - truth) <= forward_allowance(call, call.x.dtype), axis=0))
+    off = np.subtract(out, truth, out=truth if truth.dtype == np.result_type(out, truth) else None)
+    if not off.any():
+        return np.ones(off.shape[1], bool)
+    return np.asarray(np.all(np.abs(off, out=off) <= forward_allowance(call, call.x.dtype), axis=0))
 
 
 def own(call: Call, out: Array, agrees: Array) -> Own | None:
@@ -52,26 +54,24 @@ def own(call: Call, out: Array, agrees: Array) -> Own | None:
     return reading and Own.of(call.astype(np.float64), reading)
 
 
-def disagreements(
-    call: Call,
-    dout: Array,
-    agrees: Array,
-    numeric: Gradients,
-    bars: Gradients,
-    view: View = ENTRIES,
-    dtype: DTypeLike = np.longdouble,
-) -> Gradients:
-    """Boolean arrays in the shapes of the gradients, dx as ``view`` looks at it; ``bars`` are (D,) each.
-
-    ``agrees``, of ``defined``, is (D,) too.  ``dtype`` is that of the closed form.
-    """
+def closed_form(call: Call, dout: Array, dtype: DTypeLike = np.longdouble) -> Gradients:
+    """The gradients of the definition, computed in ``dtype``."""
     wide, fixed = _wide(call, dtype)
-    truth = batchnorm.backward(dout.astype(dtype, copy=False), wide.x, wide.gamma, call.settings.eps, fixed)
-    rounding = allowance(call, dout, call.x.dtype).rounding
+    return batchnorm.backward(dout.astype(dtype, copy=False), wide.x, wide.gamma, call.settings.eps, fixed)
+
+
+def disagreements(
+    agrees: Array, numeric: Gradients, bars: Gradients, truth: Gradients, rounding: Gradients
+) -> Gradients:
+    """Boolean arrays in the shapes of the gradients, or of what is looked at of them; ``bars`` are (D,) each.
+
+    ``agrees``, of ``defined``, is (D,) too; ``truth`` is the closed form, and ``rounding`` what may be off of it in
+    the precision that ``numeric`` was computed in.
+    """
     return Gradients(
         *(
             agrees & np.isfinite(n) & (np.abs(n - t) > bar + r)
-            for n, t, bar, r in zip(numeric, seen(truth, view), bars, bounds(rounding, view), strict=True)
+            for n, t, bar, r in zip(numeric, truth, bars, rounding, strict=True)
         )
     )
 
