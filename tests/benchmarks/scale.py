@@ -4,8 +4,8 @@
 
 Each batch has a process of its own with one thread, in which a check and plain forward passes of the whole batch are
 made in turn; ratios are medians of the rounds, with their range.  ``largest`` is the number of entries to stop at,
-1e8 unless said; the plot draws seconds against entries, with the line of constant cost an entry.  Seconds are of processor time.  Memory is the peak of the process; the batch itself (x and dout,
-16 bytes an entry) is shown beside it.
+1e8 unless said; the plot draws seconds against entries, with the line of constant cost an entry.  Seconds are of
+processor time.  Memory is the peak of the process; the batch itself (x and dout, 16 bytes an entry) stands beside it.
 """
 
 from __future__ import annotations
