@@ -37,7 +37,7 @@ ALONE = {
     "stream": {"arrays"},
     "executors": {"errors"},
     "journal": {"errors"},
-    "render": {"arrays", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
+    "render": {"arrays", "explanation", "findings", "grid", "report", "tracing", "vocabulary", "writing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}

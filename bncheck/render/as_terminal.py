@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 from bncheck.vocabulary import Verdict
 
 _LONG = 20  # longer names, which are those of columns, may be folded
@@ -39,7 +39,7 @@ def _block(block: Block, width: int) -> RenderableType:
         return _grid(block, widths) if widths else Padding(_stack(block), (1, 0, 1, 0))
     if isinstance(block, Code):
         return Group(Text(block.label), Padding(Text(block.lines, style="cyan"), (1, 0, 1, 4)))
-    return Padding(_styled(block), (0, 0, 1, 0))
+    return Padding(_styled(block.text if isinstance(block, Found) else block), (0, 0, 1, 0))
 
 
 def _fitting(table: Table, width: int) -> list[int] | None:
