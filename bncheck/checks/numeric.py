@@ -14,11 +14,13 @@ from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import disagreements
-from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
+from bncheck.checks.response import Response, parameters_of
+from bncheck.differences import Derivative, Function, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass
 from bncheck.projections import Directions, Slopes, line, slopes
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.stencils import STENCILS, Stencil
 from bncheck.vocabulary import Mode
 
 Progress = Callable[[float, float], object]
@@ -64,6 +66,8 @@ class Question(NamedTuple):
     check: CheckSettings
     entangled: bool = False
     """The columns of the layer are not independent."""
+    entries: bool = False
+    """Where every entry is looked at, they are wanted in the answer."""
 
     @property
     def call(self) -> Call:
@@ -164,6 +168,7 @@ class Numeric:
         self.dtype = working_dtype(self.noise, self.meter.expected * self.call.x.size if wider else math.inf)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
+        self.response = Response(self.layer, self.wide)
 
     def out(self) -> Array:
         """The forward pass itself, in the precision worked in."""
@@ -183,18 +188,17 @@ class Numeric:
         """out as a function of x; all columns as a single one, for a layer in which they meet."""
         scale, noise = bending_scale(self.wide), self.noise.astype(self.dtype)
         if not self.entangled:
-            return Columns(self._of_x, self.wide.x, self.dout, scale, noise, self.linear)
-        f, x, dout = self._flat(self._of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
+            return Columns(self.response.of_x, self.wide.x, self.dout, scale, noise, self.linear)
+        f, x, dout = self._flat(self.response.of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
         return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False)
 
     def dx(self) -> Derivative:
-        return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
+        return self._differentiate(self.response.of_x, self.wide.x, bending_scale(self.wide), self.linear)
 
     def parameters(self) -> Derivative:
         """dgamma and dbeta, one row each: out is linear in both together."""
-        both = np.stack([self.wide.gamma, self.wide.beta])
-        scale = np.maximum(np.abs(both).max(axis=0), 1)
-        return self._differentiate(self._of_parameters, both, scale, True)
+        both, scale = parameters_of(self.wide)
+        return self._differentiate(self.response.of_parameters, both, scale, True)
 
     def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
         if self.entangled:
@@ -228,14 +232,3 @@ class Numeric:
 
     def _tick(self, done: float) -> None:
         self.meter.tick(done * self.share)
-
-    def _of_x(self, x: Array, columns: Array) -> Array:
-        return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-
-    def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
-
-    def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
-        running = self.wide.running.take(columns) if self.wide.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out

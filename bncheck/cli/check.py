@@ -17,11 +17,14 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.picture import plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bncheck.layers.protocol import Layer
     from bncheck.report import Report
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 )
 @evidence_options
 @reproduce_option
+@plot_option
 @output_options(render.CHECK_FORMATS)
 def check(
     layer_name: str,
@@ -46,6 +50,7 @@ def check(
     isolate: bool,
     timeout: float | None,
     reproduce: str | None,
+    plot: str | None,
 ) -> Exit:
     """Check LAYER: contract, forward, running statistics, test mode, gradients, stability.
 
@@ -62,23 +67,45 @@ def check(
 
         return rerun(timeout)
     from bncheck.checks.suite import check_layer
-    from bncheck.layers.resolve import resolve
 
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")
-    settings, asked = layer.settings(), evidence.check()
+    settings, asked = layer.settings(), showing(plot, evidence).check()
     batch = layer.prepare(origin.get(), origin, out)
-    resolved = resolve(layer_name, isolate)
-    if not out.quiet:
-        for note in resolved.notes:
-            say(note)
     checked = []
-    for each in resolved.layers:
+    for each in _layers(layer_name, isolate, plot, out):
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            checked.append((each, check_layer(each, batch, settings, asked, progress)))
+            report = check_layer(each, batch, settings, asked, progress, entries=plot is not None or out.page)
+        checked.append((each, report))
+    if plot is not None:
+        _draw(plot, *checked[0])
+    if out.page:
+        from bncheck.checks.walking import with_graph
+
+        checked = [(each, with_graph(report, batch, each, settings)) for each, report in checked]
     return _told(checked, layer_name, reproduce, out)
+
+
+def _layers(target: str, isolate: bool, plot: str | None, out: OutputOptions) -> Sequence[Layer]:
+    from bncheck.layers.resolve import resolve
+
+    resolved = resolve(target, isolate)
+    if not out.quiet:
+        for note in resolved.notes:
+            say(note)
+    if plot is not None and len(resolved.layers) > 1:
+        names = ", ".join(layer.name for layer in resolved.layers)
+        raise click.UsageError(f"--plot draws one layer, and {target} holds {names}: name one of them")
+    return resolved.layers
+
+
+def _draw(path: str, layer: Layer, report: Report) -> None:
+    if report.entries:
+        write_picture(path, report)
+    else:
+        say(f"{layer.name} came to no gradients that could be drawn: {path} was not written")
 
 
 def _told(checked: list[tuple[Layer, Report]], target: str, reproduce: str | None, out: OutputOptions) -> Exit:

@@ -15,6 +15,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.picture import plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.vocabulary import Method
@@ -34,6 +35,7 @@ from bncheck.vocabulary import Method
 @click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
 @evidence_options
 @reproduce_option
+@plot_option
 @output_options(render.CHECK_FORMATS)
 def grad(
     origin: BatchOptions,
@@ -44,6 +46,7 @@ def grad(
     step: float | None,
     rtol: float | None,
     reproduce: str | None,
+    plot: str | None,
 ) -> Exit:
     """Run the layer forward and backward on BATCH, and check every entry of its gradients.
 
@@ -60,11 +63,17 @@ def grad(
     if reproduce is not None and layer.impl is None:
         raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")
     settings = layer.settings()
-    check = evidence.check(method=Method(method), step=step, rtol=rtol)
+    check = showing(plot, evidence).check(method=Method(method), step=step, rtol=rtol)
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
-        report = check_gradients(batch, impl, settings=settings, check=check, progress=progress)
+        report = check_gradients(batch, impl, settings, check, progress, entries=plot is not None or out.page)
+    if plot is not None:
+        write_picture(plot, report)
+    if out.page:
+        from bncheck.checks.walking import with_graph
+
+        report = with_graph(report, batch, impl, settings)
     emit(report, out=out)
     if reproduce is not None and impl is not None and layer.impl is not None:
         write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)

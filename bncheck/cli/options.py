@@ -124,6 +124,15 @@ class OutputOptions(NamedTuple):
     quiet: bool
     verbose: bool
 
+    def named(self, default: str = "table") -> str:
+        """The format asked for, by name or by the name of the file."""
+        return self.format or (render.format_of(self.output) if self.output else None) or default
+
+    @property
+    def page(self) -> bool:
+        """There is room for pictures of everything."""
+        return self.named() == "html"
+
 
 def batch_options(command: Command) -> Command:
     options = (

@@ -6,12 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
     from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | Explanation | Contents"
+Result: TypeAlias = "Report | PassReport | TraceReport | SweepReport | StressReport | Explanation | Contents"
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "html", "junit")
@@ -20,6 +21,7 @@ TEXT_FORMATS = ("table", "json", "markdown", "html")
 TRACE_FORMATS = ("table", "json", "markdown", "html", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
+PICTURE_FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot", ".htm": "html"} | {
     f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "html", "dot", "svg")
 }
@@ -43,6 +45,12 @@ def renderer(name: str, look: Look) -> Renderer:
     home = import_module(f"bncheck.render.as_{module.get(name, name)}")
     found: Renderer = getattr(home, f"render_{name}", None) or home.render
     return found
+
+
+def picture(ending: str) -> Renderer:
+    """The renderer that draws a result, with the library that is loaded for it alone."""
+    drawn: Renderer = getattr(import_module("bncheck.render.as_picture"), f"render_{ending}")
+    return drawn
 
 
 def joined(name: str, parts: list[str | bytes]) -> str | bytes:

@@ -7,22 +7,29 @@ nothing else puts a text into the page; the page's own policy keeps a browser fr
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable
 from html import escape
+from importlib.util import find_spec
 from itertools import groupby
 
+from bncheck.curves import SweepReport
 from bncheck.explanation import Explanation
 from bncheck.findings import explaining
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.render import Look, Result, as_svg, catalogue
+from bncheck.render import Look, Result, as_svg, catalogue, chart, picture
 from bncheck.render.document import Block, Code, Found, Table, document
 from bncheck.render.stylesheet import stylesheet
+from bncheck.report import Report
 from bncheck.tracing import TraceReport
 from bncheck.vocabulary import Severity, Verdict
 
 _CODE = re.compile(r"\bBN\d{3}\b")
 # What HTML has no place for, and what would turn the direction of the text around it.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_UNDRAWN = "Pictures are drawn with Matplotlib, which is not installed: pip install 'bncheck[plot]'."
+_ENTRIES = "Each entry of the gradients: above, how far it is from being rejected; below, its analytic against its numeric value."
+_CURVES = "The error of each difference formula against its step, and the step that bncheck chooses."
 _LETTERS = {".": "pass", "F": "fail", "R": "fail", "K": "fail", "b": "blind", "-": "soft"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _BREAK = "\n"
@@ -86,9 +93,33 @@ def _numbered(part: str, number: int) -> str:
 
 
 def _pictures(result: Result, look: Look) -> list[str]:
+    lines = []
+    if isinstance(result, SweepReport) or (isinstance(result, Report) and result.entries):
+        lines += ["<h2>In pictures</h2>", *(_drawn(result, look) if drawable() else [f"<p>{_UNDRAWN}</p>"])]
     if isinstance(result, TraceReport):
-        return ["<h2>The graph</h2>", "<figure>", as_svg.render(result, look).rstrip(), "</figure>"]
-    return []
+        lines += ["<h2>The graph</h2>", _graph(result, look)]
+    elif isinstance(result, Report) and result.graph is not None:
+        # Where something is wrong, the node that it is wrong at is marked.
+        opened = " open" if result.graph.verdict is Verdict.FAIL else ""
+        lines += [f"<details{opened}>", "<summary>The graph</summary>", _graph(result.graph, look), "</details>"]
+    return lines
+
+
+def _graph(report: TraceReport, look: Look) -> str:
+    return f"<figure>{_BREAK}{as_svg.render(report, look)}</figure>"
+
+
+def _drawn(result: Result, look: Look) -> list[str]:
+    """As an image: the names and styles within it stay there."""
+    drawing = picture("svg")(result, look)
+    assert isinstance(drawing, bytes)
+    said = _CURVES if isinstance(result, SweepReport) else _ENTRIES
+    source = f"data:image/svg+xml;base64,{b64encode(drawing).decode()}"
+    return ["<figure>", f'<img alt="{said}" src="{source}">', f"<figcaption>{said}</figcaption>", "</figure>"]
+
+
+def drawable() -> bool:
+    return find_spec("matplotlib") is not None
 
 
 def _text(text: str) -> str:
@@ -108,10 +139,8 @@ def _named(blocks: Iterable[Block]) -> set[str]:
     for block in blocks:
         if isinstance(block, Table):
             texts += [cell for row in block.rows for cell in row]
-        elif isinstance(block, Found):
-            texts.append(block.text)
-        elif isinstance(block, str):
-            texts.append(block)
+        elif isinstance(block, (str, Found)):
+            texts.append(str(block))
     return {code for text in texts for code in _CODE.findall(text)} & CATALOGUE.keys()
 
 
@@ -136,7 +165,9 @@ class _Page:
             return self.finding(block)
         if isinstance(block, Code):
             return [f"<p>{self.linked(block.label)}</p>", f"<pre><code>{_text(block.lines)}</code></pre>"]
-        return [f"<p>{self.said(block)}</p>"]
+        if isinstance(block, str):
+            return [f"<p>{self.said(block)}</p>"]
+        return [] if drawable() else [f"<pre>{_text(_BREAK.join(chart.lines(block)))}</pre>"]
 
     def finding(self, found: Found) -> list[str]:
         code, note = found.finding.code, found.finding.severity is Severity.NOTE

@@ -19,9 +19,13 @@ def render(result: Result, look: Look) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _pipes(block)
-    if isinstance(block, Found):
-        return _literal(block.text)
-    return f"{block.label}\n\n```python\n{block.lines}\n```" if isinstance(block, Code) else _literal(block)
+    if isinstance(block, (str, Found)):
+        return _literal(str(block))
+    if isinstance(block, Code):
+        return f"{block.label}\n\n```python\n{block.lines}\n```"
+    from bncheck.render import chart
+
+    return "\n".join(["```text", *chart.lines(block), "```"])
 
 
 def _pipes(table: Table) -> str:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bncheck.render import Result, blindness
 from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
+    from bncheck.render.chart import Chart
     from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
-_ROOMS = {"Contents": "catalogue", "Explanation": "catalogue", "StressReport": "maps", "TraceReport": "trace"}
+_ROOMS = {
+    "Contents": "catalogue",
+    "Explanation": "catalogue",
+    "StressReport": "maps",
+    "SweepReport": "sweeping",
+    "TraceReport": "trace",
+}
 
 
 class Table(NamedTuple):
@@ -47,12 +55,11 @@ class Found(NamedTuple):
     mend: str
     """Empty for a convention."""
 
-    @property
-    def text(self) -> str:
+    def __str__(self) -> str:
         return f"{self.title}: {self.evidence}{' ' * bool(self.mend)}{self.mend}"
 
 
-Block = Table | Code | Found | str
+Block: TypeAlias = "Table | Code | Found | Chart | str"
 """A string is a paragraph."""
 
 
@@ -84,7 +91,7 @@ def place(index: tuple[int | None, ...]) -> str:
     return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
-def heading(result: Report | PassReport | TraceReport) -> str:
+def heading(result: Report | PassReport | SweepReport | TraceReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
