@@ -17,6 +17,7 @@ from bncheck.checks.gradients import check_gradients
 from bncheck.checks.suite import check_layer
 from bncheck.checks.sweep import sweep
 from bncheck.cli import run
+from bncheck.cli.exits import Exit
 from bncheck.render import PICTURE_FORMATS, Look, Result, picture
 from bncheck.report import Entries, Report
 from bncheck.settings import CheckSettings, LayerSettings

@@ -14,9 +14,7 @@ from bncheck.settings import LayerSettings
 _MOST = 1 << 22  # N * N * D, which a trace takes time in proportion to: a fraction of a second
 
 
-def with_graph(
-    report: Report, batch: Batch, layer: Layer | None = None, settings: LayerSettings | None = None
-) -> Report:
+def with_graph(report: Report, batch: Batch, layer: Layer | None, settings: LayerSettings) -> Report:
     """The report with the layer walked through node by node, unless that would take longer than the check.
 
     Unchanged where the layer or the batch allows no walk: the check has said why.

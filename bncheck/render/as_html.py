@@ -20,15 +20,14 @@ from bncheck.findings.catalogue import CATALOGUE
 from bncheck.render import Look, Result, as_svg, catalogue, chart, picture
 from bncheck.render.document import Block, Code, Found, Table, document
 from bncheck.render.stylesheet import stylesheet
+from bncheck.render.unseen import shown
 from bncheck.report import Report
 from bncheck.tracing import TraceReport
 from bncheck.vocabulary import Severity, Verdict
 
 _CODE = re.compile(r"\bBN\d{3}\b")
-# What HTML has no place for, and what would turn the direction of the text around it.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _UNDRAWN = "Pictures are drawn with Matplotlib, which is not installed: pip install 'bncheck[plot]'."
-_ENTRIES = "Each entry of the gradients: above, how far it is from being rejected; below, its analytic against its numeric value."
+_ENTRIES = "Each entry: above, how far it is from being rejected; below, its analytic against its numeric value."
 _CURVES = "The error of each difference formula against its step, and the step that bncheck chooses."
 _LETTERS = {".": "pass", "F": "fail", "R": "fail", "K": "fail", "b": "blind", "-": "soft"}
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -43,7 +42,8 @@ def render(result: Result, look: Look) -> str:
     summary = _summary(blocks, verdict)
     if summary:
         blocks.remove(summary)
-    page = _Page(_named(content.blocks) - ({result.code} if isinstance(result, Explanation) else set()))
+    own = {result.code} if isinstance(result, Explanation) else set()
+    page = _Page(_named(content.blocks) - own, _curves(result, look))
     version = getattr(result, "version", "")
     title = f"{verdict.value}: {content.heading}" if verdict else content.heading
     return _BREAK.join(
@@ -92,13 +92,17 @@ def _numbered(part: str, number: int) -> str:
     return re.sub(r'( id="|href="#|="url\(#)', rf"\g<1>{number}-", part)
 
 
+def _curves(result: Result, look: Look) -> list[str]:
+    return _drawn(result, look, _CURVES) if isinstance(result, SweepReport) else []
+
+
 def _pictures(result: Result, look: Look) -> list[str]:
-    lines = []
-    if isinstance(result, SweepReport) or (isinstance(result, Report) and result.entries):
-        lines += ["<h2>In pictures</h2>", *(_drawn(result, look) if drawable() else [f"<p>{_UNDRAWN}</p>"])]
     if isinstance(result, TraceReport):
-        lines += ["<h2>The graph</h2>", _graph(result, look)]
-    elif isinstance(result, Report) and result.graph is not None:
+        return ["<h2>The graph</h2>", _graph(result, look)]
+    if not isinstance(result, Report):
+        return []
+    lines = ["<h2>Entry by entry</h2>", *_drawn(result, look, _ENTRIES)] if result.entries else []
+    if result.graph is not None:
         # Where something is wrong, the node that it is wrong at is marked.
         opened = " open" if result.graph.verdict is Verdict.FAIL else ""
         lines += [f"<details{opened}>", "<summary>The graph</summary>", _graph(result.graph, look), "</details>"]
@@ -109,11 +113,12 @@ def _graph(report: TraceReport, look: Look) -> str:
     return f"<figure>{_BREAK}{as_svg.render(report, look)}</figure>"
 
 
-def _drawn(result: Result, look: Look) -> list[str]:
+def _drawn(result: Result, look: Look, said: str) -> list[str]:
     """As an image: the names and styles within it stay there."""
+    if not drawable():
+        return [f"<p>{_text(_UNDRAWN)}</p>"]
     drawing = picture("svg")(result, look)
     assert isinstance(drawing, bytes)
-    said = _CURVES if isinstance(result, SweepReport) else _ENTRIES
     source = f"data:image/svg+xml;base64,{b64encode(drawing).decode()}"
     return ["<figure>", f'<img alt="{said}" src="{source}">', f"<figcaption>{said}</figcaption>", "</figure>"]
 
@@ -123,8 +128,7 @@ def drawable() -> bool:
 
 
 def _text(text: str) -> str:
-    shown = _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-    return escape(shown)
+    return escape(shown(text))
 
 
 def _summary(blocks: Iterable[Block], verdict: Verdict | None) -> str:
@@ -147,9 +151,10 @@ def _named(blocks: Iterable[Block]) -> set[str]:
 class _Page:
     """The blocks of a page, each code explained once: under the finding, or else at the end."""
 
-    def __init__(self, named: set[str]) -> None:
+    def __init__(self, named: set[str], curves: list[str]) -> None:
         self.named = named
         self.explained: set[str] = set()
+        self.curves = curves
 
     def blocks(self, blocks: Iterable[Block]) -> list[str]:
         lines = []
@@ -167,7 +172,9 @@ class _Page:
             return [f"<p>{self.linked(block.label)}</p>", f"<pre><code>{_text(block.lines)}</code></pre>"]
         if isinstance(block, str):
             return [f"<p>{self.said(block)}</p>"]
-        return [] if drawable() else [f"<pre>{_text(_BREAK.join(chart.lines(block)))}</pre>"]
+        # One picture has all of the curves; without it, each chart has its own.
+        drawn, self.curves = self.curves, []
+        return drawn if drawable() else [*drawn, f"<pre>{_text(_BREAK.join(chart.lines(block)))}</pre>"]
 
     def finding(self, found: Found) -> list[str]:
         code, note = found.finding.code, found.finding.severity is Severity.NOTE

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from bncheck.render import Look, Result
 from bncheck.render.document import heading, number
 from bncheck.render.trace import equation, failed, marked
+from bncheck.render.unseen import shown
 from bncheck.tracing import Back, Step, TraceReport
 from bncheck.vocabulary import Verdict
 
@@ -86,7 +87,7 @@ def render(result: Result, look: Look) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" role="img" '
             f'viewBox="0 0 {width} {height:g}" width="{width}">',
-            f"<title>Batch normalization as a graph: {escape(heading(result))}</title>",
+            f"<title>Batch normalization as a graph: {escape(shown(heading(result)))}</title>",
             f"<style>{_STYLE}{_COLOURS % _LIGHT}",
             f"@media (prefers-color-scheme: dark) {{{_COLOURS % _DARK}}}</style>",
             f"<defs>{_ARROW.format('forward')}{_ARROW.format('back')}</defs>",
@@ -177,7 +178,7 @@ def _drawn(box: _Box, name: str, wrong: bool) -> list[str]:
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(shown(text))}</text>'
 
 
 def _short(text: str, characters: int) -> str:

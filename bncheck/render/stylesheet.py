@@ -40,13 +40,13 @@ caption { text-align: left; padding-bottom: 0.25rem; color: var(--soft) }
 th, td { padding: 0.3rem 0.75rem; text-align: right; vertical-align: top; border-bottom: 1px solid var(--rule) }
 thead th { border-bottom: 2px solid var(--ink); white-space: nowrap }
 tbody th { font-weight: normal }
-td { white-space: nowrap } td.words { white-space: normal; min-width: 8rem }
-th.words, td.words { text-align: left } td.letters { white-space: pre; min-width: 0 }
+td { white-space: pre } td.words { white-space: normal; min-width: 8rem }
+th.words, td.words { text-align: left } td.letters { white-space: pre; min-width: 0; font-size: 1rem }
 tbody tr:hover { background: var(--raised) }
 details { margin: 0.5rem 0 } summary { cursor: pointer; color: var(--link) }
 details > div { padding-left: 1rem; border-left: 1px solid var(--rule) }
-figure { margin: 1.5rem 0 } figcaption { color: var(--soft) }
-figure img, figure svg { display: block; max-width: 100%; height: auto }
+figure { margin: 1.5rem 0; overflow-x: auto } figcaption { padding-top: 0.5rem; color: var(--soft) }
+figure img, figure svg { display: block; max-width: 100%; min-width: 40rem; height: auto }
 figure img { background: #ffffff; border: 1px solid var(--rule) }
 :focus-visible { outline: 3px solid var(--link) }
 """
@@ -69,7 +69,8 @@ _PRINTED = """
 @media print {
   body { font-size: 11pt } main, footer { max-width: none; padding: 0 }
   tr, .finding, .verdict, figure, pre { break-inside: avoid } h2, h3, summary { break-after: avoid }
-  .scroll, pre { overflow: visible; white-space: pre-wrap }
+  .scroll, pre, figure { overflow: visible } pre { white-space: pre-wrap }
+  figure img, figure svg { min-width: 0 }
   details::details-content { content-visibility: visible; block-size: auto }
 }
 """
