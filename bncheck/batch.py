@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bncheck import memory
+from bncheck import memory, storage
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics, batch_statistics, update_running
 from bncheck.errors import BadInput
@@ -18,7 +18,8 @@ from bncheck.stream import Stream
 DTYPES = {name: np.dtype(name) for name in ("float16", "float32", "float64")}
 ARRAYS = ("x", "gamma", "beta", "dout", "running_mean", "running_var")
 RUNNING = ("running_mean", "running_var")
-_BYTES_PER_ENTRY = 6 * 8  # x, dout and what one pass makes of them
+BYTES_PER_ENTRY = 6 * 8
+"""What x, dout and one pass over them take."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Batch:
     """None where x was an (N, D) table to begin with."""
     columns: tuple[str, ...] = field(default=())
     """The names of the columns, where the file had any."""
+    budget: int | None = None
+    """Of a batch on disk, the bytes that working with it may take; None where it is in memory."""
 
     @property
     def n(self) -> int:
@@ -83,6 +86,13 @@ class Batch:
     @property
     def d(self) -> int:
         return int(self.x.shape[1])
+
+    def narrowed(self, dtype: str) -> Batch:
+        """The same in ``dtype``, where that is narrower."""
+        if np.dtype(dtype).itemsize >= self.x.dtype.itemsize:
+            return self
+        arrays = {name: getattr(self, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
+        return replace(self, **arrays, running=self.running.astype(dtype) if self.running else None)
 
     def place(self, row: int, column: int) -> tuple[int, ...]:
         """Where an entry of x stands in the array as it was given."""
@@ -138,7 +148,7 @@ def generate(
     if n < 1:
         raise BadInput(f"N is {n}: at least one row is needed")
     population = Population(d, seed, scale, offset)
-    memory.require(n, d, _BYTES_PER_ENTRY, "a batch")
+    memory.require(n, d, BYTES_PER_ENTRY, "a batch")
     x = population.draw(n)
     if not np.isfinite(x).all():
         raise BadInput(f"scale {scale:g} and offset {offset:g} overflow: give smaller ones")
@@ -160,10 +170,10 @@ def assemble(
     """
     raw = {name: _real(name, np.asanyarray(array), source) for name, array in arrays.items()}
     layout = Layout.of(raw["x"], channel_axis, f"x in {source}")
-    target = DTYPES[dtype] if dtype else _natural(raw["x"])
+    target = DTYPES[dtype] if dtype else natural(raw["x"])
     tables = {"x": layout.to_table(raw.pop("x"))}
     n, d = tables["x"].shape
-    memory.require(n, d, _BYTES_PER_ENTRY, f"{source}: a pass over a batch")
+    memory.require(n, d, BYTES_PER_ENTRY, f"{source}: a pass over a batch")
     running = {name: raw.pop(name) for name in RUNNING if name in raw}
     for name, array in raw.items():
         if name != "dout":
@@ -176,7 +186,7 @@ def assemble(
         name: _cast(name, array, target, layout if array.ndim == 2 else None, columns, source)
         for name, array in tables.items()
     }
-    cast |= _made(seed, n, d, target, cast)
+    cast |= absent(seed, n, d, target, cast)
     return Batch(
         x=cast["x"],
         gamma=cast["gamma"],
@@ -190,7 +200,7 @@ def assemble(
     )
 
 
-def _made(seed: int, n: int, d: int, dtype: np.dtype[Any], given: Mapping[str, Array]) -> dict[str, Array]:
+def absent(seed: int, n: int, d: int, dtype: np.dtype[Any], given: Mapping[str, Array]) -> dict[str, Array]:
     """gamma, beta and dout, as far as they are not given."""
     makers: dict[str, Callable[[], Array]] = {
         "gamma": lambda: _gamma(d, seed),
@@ -223,13 +233,22 @@ def warm_up(
     if steps < 0:
         raise BadInput(f"warmup is {steps}: give a number of batches that is not negative")
     running = Statistics(np.zeros(batch.d), np.ones(batch.d))
-    own = batch_statistics(batch.x.astype(np.float64))
+    own = _own_statistics(batch)
     for k in range(steps):
         seen = batch_statistics(population.draw(batch.n, k + 1)) if population else own
         running = update_running(running, seen, momentum)
         if progress is not None:
             progress(k + 1, steps)
     return with_running(batch, dict(zip(RUNNING, running, strict=True)), "the warm-up")
+
+
+def _own_statistics(batch: Batch) -> Statistics:
+    """In float64; of a batch on disk, one column after the other."""
+    width, found = batch.d if batch.budget is None else 1, []
+    for left in range(0, batch.d, width):
+        found.append(batch_statistics(np.array(batch.x[:, left : left + width], np.float64)))
+        storage.release(batch.x)
+    return Statistics(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
 def _gamma(d: int, seed: int) -> Array:
@@ -265,7 +284,7 @@ def _statistics(arrays: Mapping[str, Array], d: int, dtype: np.dtype[Any], sourc
     return found
 
 
-def _natural(x: Array) -> np.dtype[Any]:
+def natural(x: Array) -> np.dtype[Any]:
     """The dtype of x where it is one that layers compute in; float64 for integers and anything wider."""
     native = x.dtype.newbyteorder("=")
     return native if native in DTYPES.values() else DTYPES["float64"]

@@ -94,11 +94,18 @@ def backward(dout: Array, x: Array, gamma: Array, eps: float, running: Statistic
     Their sum is dx.  With ``running`` given the statistics are constants and only the direct path is left.
     """
     centred, inv = centre(x, eps, running)
-    xhat = centred * inv
+    # In place where a table is not needed again: of a large batch, every new one costs as much as its arithmetic.
+    xhat = np.multiply(centred, inv, out=centred)
+    product = dout * xhat
+    dgamma = product.sum(axis=0)
     g = dout * gamma
-    through_statistics = 0 if running is not None else g.mean(axis=0) + xhat * (g * xhat).mean(axis=0)
-    dx = inv * (g - through_statistics)
-    return Gradients(dx, dgamma=(dout * xhat).sum(axis=0), dbeta=dout.sum(axis=0))
+    dx = g
+    if running is None:
+        through_statistics = np.multiply(xhat, np.multiply(g, xhat, out=product).mean(axis=0), out=xhat)
+        through_statistics += g.mean(axis=0)
+        dx = np.subtract(g, through_statistics, out=through_statistics)
+    dx *= inv
+    return Gradients(dx, dgamma, dbeta=dout.sum(axis=0))
 
 
 def update_running(running: Statistics, batch: Statistics, momentum: float) -> Statistics:

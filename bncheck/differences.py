@@ -225,6 +225,7 @@ class _Run:
         for columns, depth in self.blocks(len(self.x)):
             width = columns.stop - columns.start
             lanes = np.tile(np.arange(columns.start, columns.stop), depth)
+            # A copy in any case: it is written to.
             argument = _copies(self.x[:, columns], depth).astype(dtype)
             weights = _copies(self.weights[:, columns], depth)
             for top in range(0, len(self.x), depth):
@@ -291,8 +292,10 @@ class _Run:
 
 
 def _copies(table: Array, count: int) -> Array:
-    """``count`` copies side by side, (N, count * width), in C order."""
-    return np.tile(table, (1, count))
+    """``count`` copies side by side, (N, count * width), in the memory order of the table; one is the table itself."""
+    if count == 1:
+        return table
+    return np.tile(table.T, (count, 1)).T if table.flags.fnc else np.tile(table, (1, count))
 
 
 def _add(total: Array | None, out: Array, ratio: complex) -> Array:

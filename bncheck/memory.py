@@ -22,11 +22,23 @@ def total() -> int | None:
     return min([there, *filter(None, map(_limit, _LIMITS))])
 
 
+def budget(asked: int | None) -> int | None:
+    """The bytes that work may take: what was asked for, or half of this machine; None where nobody says."""
+    there = total()
+    return asked if asked is not None else there and there // 2
+
+
+def fits(needed: int) -> bool:
+    """Whether that many bytes are there, as far as the system says."""
+    there = total()
+    return there is None or needed <= there
+
+
 def require_bytes(needed: int, what: str) -> None:
     """Raise BadInput where that many bytes exceed this machine."""
     there = total()
     if there is not None and needed > there:
-        raise BadInput(f"{what} needs {_size(needed)} of memory and this machine has {_size(there)}: give less of it")
+        raise BadInput(f"{what} needs {said(needed)} of memory and this machine has {said(there)}: give less of it")
 
 
 def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None:
@@ -41,8 +53,8 @@ def require(rows: int, columns: int, bytes_per_entry: int, purpose: str) -> None
         else f"(N, D) = ({min(rows, 1024)}, {there // (bytes_per_entry * min(rows, 1024))}) would fit"
     )
     raise BadInput(
-        f"{purpose} of (N, D) = ({rows}, {columns}) needs {_size(needed)} of memory "
-        f"and this machine has {_size(there)}: {advice}"
+        f"{purpose} of (N, D) = ({rows}, {columns}) needs {said(needed)} of memory "
+        f"and this machine has {said(there)}: {advice}"
     )
 
 
@@ -54,7 +66,8 @@ def _limit(path: str) -> int | None:
         return None
 
 
-def _size(count: float) -> str:
+def said(count: float) -> str:
+    """A number of bytes, for people."""
     for unit in _UNITS:
         if count < 1024 or unit == _UNITS[-1]:
             break

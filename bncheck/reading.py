@@ -34,6 +34,11 @@ class Contents:
     columns: tuple[str, ...]
     source: str
 
+    @property
+    def mapped(self) -> bool:
+        """x is in a file, and read only where it is looked at."""
+        return isinstance(self.arrays["x"], np.memmap)
+
 
 def read_batch(path: str, stdin: IO[bytes] | None = None) -> Contents:
     """Read ``path``, or ``stdin`` where it is "-".  What it is is told by its content, not by its name.

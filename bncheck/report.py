@@ -221,6 +221,11 @@ class PassReport:
     columns: tuple[str, ...]
     version: str
 
+    @property
+    def on_disk(self) -> bool:
+        """The main array is larger than the memory that may be used."""
+        return getattr(next(iter(self.arrays.values())), "_mmap", None) is not None
+
     def to_dict(self) -> dict[str, Any]:
         own = {k: v for k, v in vars(self).items() if k not in ("arrays", "columns", "batch")}
         arrays = {name: array.tolist() for name, array in self.arrays.items()}

@@ -9,6 +9,7 @@ that is of no account.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -43,14 +44,21 @@ class Stream:
 
     def normal(self, *shape: int) -> Array:
         """Standard normal numbers, two at a time (Box & Muller, Annals of Mathematical Statistics 29, 1958)."""
-        made = np.empty(math.prod(shape))
-        for start in range(0, len(made), _BLOCK):
-            part = made[start : start + _BLOCK]
+        made, start = np.empty(math.prod(shape)), 0
+        for part in self.normals(len(made)):
+            made[start : start + len(part)] = part
+            start += len(part)
+        return made.reshape(shape)
+
+    def normals(self, size: int) -> Iterator[Array]:
+        """The same numbers, some at a time."""
+        for start in range(0, size, _BLOCK):
+            part = np.empty(min(_BLOCK, size - start))
             half = (len(part) + 1) // 2
             radius = np.sqrt(-2 * np.log1p(-self.uniform(0, 1, half)))
             angle = self.uniform(0, 2 * math.pi, half)
             part[:half], part[half:] = radius * np.cos(angle), (radius * np.sin(angle))[: len(part) - half]
-        return made.reshape(shape)
+            yield part
 
     def permutation(self, size: int) -> Array:
         """The numbers from 0 to size - 1 in some order."""

@@ -7,11 +7,12 @@ import csv
 import io
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from bncheck import storage
 from bncheck.arrays import Array
 from bncheck.errors import BadInput
 
@@ -31,6 +32,16 @@ def npy(array: Array) -> bytes:
     return buffer.getvalue()
 
 
+def npy_parts(table: Array) -> Iterator[bytes]:
+    """The same file as ``npy`` makes, of a table on disk, some rows at a time."""
+    header = io.BytesIO()
+    about = {"descr": np.lib.format.dtype_to_descr(table.dtype), "fortran_order": False, "shape": table.shape}
+    np.lib.format.write_array_header_1_0(header, about)
+    yield header.getvalue()
+    for rows in storage.pieces(table):
+        yield rows.tobytes()
+
+
 def delimited(table: Array, columns: tuple[str, ...] = (), delimiter: str = ",") -> str:
     """Rows of numbers, each the shortest that reads back as the same value in its dtype.
 
@@ -44,7 +55,7 @@ def delimited(table: Array, columns: tuple[str, ...] = (), delimiter: str = ",")
     return header.getvalue() + "\n".join(rows) + "\n"
 
 
-def write(path: str, data: bytes) -> None:
+def write(path: str, data: bytes | Iterable[bytes]) -> None:
     """Write the file at once under its name, so that a failure leaves what was there before.
 
     A device or a named pipe is written to as it is.  Raises BadInput where the system refuses.
@@ -52,20 +63,22 @@ def write(path: str, data: bytes) -> None:
     if not path:
         raise BadInput("the file name is empty: give a path to write to")
     target = Path(path)
+    parts = (data,) if isinstance(data, bytes) else data
     try:
         if target.exists() and not target.is_file():
-            target.write_bytes(data)
+            with target.open("wb") as file:
+                file.writelines(parts)
         else:
-            _replace(target.resolve(), data)
+            _replace(target.resolve(), parts)
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-def _replace(target: Path, data: bytes) -> None:
+def _replace(target: Path, parts: Iterable[bytes]) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".bncheck.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
         # mkstemp makes files private; the one asked for gets the mode it had, or the usual one.
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         Path(temporary).chmod(mode)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from bncheck.layers.reference import Reference
 from bncheck.projections import Directions, how_many, improbable, line, slopes
 from bncheck.report import Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Coverage, Mode, Verdict
+from bncheck.vocabulary import Coverage, Method, Mode, Verdict
 
 PROJECTED = CheckSettings(coverage=Coverage.PROJECTED, probes=False)
 Alter = Callable[[Array], None]
@@ -335,7 +337,72 @@ def test_the_report_says_it_in_json() -> None:
     assert right["gradients"]["dx"]["worst"]["index"][0] is None
 
 
+def test_a_method_or_a_step_of_the_users_is_for_every_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bncheck.checks import covering
+
+    monkeypatch.setattr(covering, "_SECONDS", 0.0)
+    for check in (CheckSettings(method=Method.RICHARDSON), CheckSettings(step=1e-4)):
+        report = check_gradients(generate(300, 3), check=check)
+        assert report.coverage is not None
+        assert report.coverage.kind == "full"
+    with pytest.raises(BadInput, match="every entry"):
+        CheckSettings(step=1e-4, coverage=Coverage.PROJECTED)
+
+
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -1.0, np.nan])
 def test_confidence_is_a_probability(confidence: float) -> None:
     with pytest.raises(BadInput, match="confidence"):
         CheckSettings(confidence=confidence)
+
+
+# ---- by others ----
+
+LAYER = """
+def batchnorm_forward(x, gamma, beta, bn_param):
+    eps = bn_param.get("eps", 1e-5)
+    mean, var = x.mean(axis=0), x.var(axis=0)
+    inv = 1 / (var + eps) ** 0.5
+    xhat = (x - mean) * inv
+    return gamma * xhat + beta, (xhat, gamma, inv)
+
+
+def batchnorm_backward(dout, cache):
+    xhat, gamma, inv = cache
+    g = dout * gamma
+    dx = inv * (g - g.mean(axis=0) - xhat * (g * xhat).mean(axis=0))
+    return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
+"""
+
+
+def test_the_result_is_the_same_whoever_carries_the_blocks() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from bncheck.checks.numeric import Workers
+    from bncheck.executors import Processes
+    from bncheck.layers.travelling import Traveller
+
+    batch = generate(20_000, 20)
+    told: list[float] = []
+    alone = check_gradients(batch, check=PROJECTED)
+    with ThreadPoolExecutor(2) as threads:
+        for executor in (Processes(2), threads):
+            workers = Workers(executor, Traveller())
+            shared = check_gradients(
+                batch, check=PROJECTED, workers=workers, progress=lambda done, _: told.append(done)
+            )
+            assert (shared.gradients, shared.coverage) == (alone.gradients, alone.coverage)
+            assert shared.forward_passes == pytest.approx(alone.forward_passes)
+    assert told
+    assert told[-1] == pytest.approx(alone.forward_passes)
+
+
+def test_a_layer_of_a_file_is_checked_by_other_processes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from bncheck.cli import run
+    from bncheck.cli.exits import Exit
+
+    (tmp_path / "layer.py").write_text(LAYER)
+    command = ["grad", "--impl", str(tmp_path / "layer.py"), "--n", "20000", "--d", "12", "--coverage", "projected"]
+    assert run([*command, "--jobs", "2", "--format", "json"]) is Exit.PASS
+    shared = json.loads(capsys.readouterr().out)
+    assert run([*command, "--format", "json"]) is Exit.PASS
+    assert json.loads(capsys.readouterr().out)["gradients"] == shared["gradients"]

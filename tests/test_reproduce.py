@@ -328,6 +328,7 @@ REFUSED = {
     "takes a context",
     "the forward pass returns",
     "makes the keys",
+    "are applied to",
 }
 
 

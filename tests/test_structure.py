@@ -20,11 +20,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stencils", "stream"),
     ("batchnorm", "executors", "journal", "memory", "report", "settings"),
-    ("batch", "curves", "explanation", "graph", "grid", "tracing"),
-    ("differences", "layers", "reading", "writing"),
+    ("storage",),
+    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
+    ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
-    ("passes",),
+    ("along", "passes"),
     ("checks", "render"),
+    ("timing",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )
@@ -38,7 +40,18 @@ ALONE = {
     "stream": {"arrays"},
     "executors": {"errors"},
     "journal": {"errors"},
-    "render": {"arrays", "curves", "explanation", "findings", "grid", "report", "tracing", "vocabulary", "writing"},
+    "render": {
+        "arrays",
+        "benchmark",
+        "curves",
+        "explanation",
+        "findings",
+        "grid",
+        "report",
+        "tracing",
+        "vocabulary",
+        "writing",
+    },
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -142,6 +155,7 @@ def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
     adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    adapters |= {f"timing.contestants.{name}": name for name in ("scipy", "torch", "jax", "autograd")}
     adapters |= {"render.as_picture": "matplotlib"}
     allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
@@ -191,6 +205,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("bench --help", {"numpy", "rich", "subprocess"}),
         ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),

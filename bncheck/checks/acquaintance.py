@@ -10,12 +10,11 @@ from bncheck.batch import generate
 from bncheck.checks import contract, forward, stability
 from bncheck.checks import probes as known_probes
 from bncheck.checks.gradients import check_gradients
-from bncheck.errors import BadInput, LayerRaised
+from bncheck.errors import LayerRaised
 from bncheck.findings.normalization import Reading
 from bncheck.grid import about_the_layer
 from bncheck.layers.protocol import Layer
-from bncheck.layers.reference import Reference
-from bncheck.layers.resolve import of, resolve
+from bncheck.layers.travelling import Traveller, arrived
 from bncheck.report import Finding
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Coverage, Mode, Severity
@@ -23,15 +22,6 @@ from bncheck.vocabulary import Coverage, Mode, Severity
 _RAISING = {"BN001", "BN008"}
 _UNSTEADY = {"BN005", "BN007"}
 _COLUMNS = 6
-
-
-class Subject(NamedTuple):
-    """A layer as it travels to another process: None for the reference, what a user names, or anything picklable."""
-
-    layer: Any
-    isolate: bool = False
-    run: str = ""
-    """Which run it is for: between two of them a file may have changed, and a worker lives on."""
 
 
 class Known(NamedTuple):
@@ -71,16 +61,16 @@ class Introduction(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-_last: list[tuple[tuple[Subject, LayerSettings, int], Known]] = []
+_last: list[tuple[tuple[Traveller, LayerSettings, int], Known]] = []
 
 
-def introduce(subject: Subject, settings: LayerSettings, seed: int) -> Introduction:
+def introduce(subject: Traveller, settings: LayerSettings, seed: int) -> Introduction:
     """Raises BadInput where there is no such layer."""
     known = introduced(subject, settings, seed)
     return Introduction(known.layer.name, known.notes, known.findings)
 
 
-def introduced(subject: Subject, settings: LayerSettings, seed: int) -> Known:
+def introduced(subject: Traveller, settings: LayerSettings, seed: int) -> Known:
     """The same for the same arguments, found out once for each process."""
     asked = (subject, settings, seed)
     if not _last or _last[0][0] != asked:
@@ -88,8 +78,8 @@ def introduced(subject: Subject, settings: LayerSettings, seed: int) -> Known:
     return _last[0][1]
 
 
-def _known(subject: Subject, settings: LayerSettings, seed: int) -> Known:
-    layer, notes = _layer(subject)
+def _known(subject: Traveller, settings: LayerSettings, seed: int) -> Known:
+    layer, notes = arrived(subject)
     fresh = Known(layer, settings, notes)
     examined = known_probes.Subject(layer, generate(12, _COLUMNS, seed), settings, np.dtype(np.float64))
     first = contract.check(examined)
@@ -112,8 +102,9 @@ def _read(fresh: Known, examined: known_probes.Subject) -> Known:
     settings, reading, found, loss = examined.settings, None, fresh.findings, None
     if settings.mode is Mode.TRAIN:
         outcome, reading = forward.check(examined, seen, fresh.entangled)
-        unstable = stability.check(examined, reading).findings
-        loss = next((f.code for f in unstable), None)
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        unstable = stability.check(examined, reading, unknown).findings
+        loss = next((f.code for f in unstable if f.quantity == "out"), None)
         found = about_the_layer((*found, *outcome.findings))
     made = fresh._replace(settings=settings, reading=reading, findings=found, loss=loss)
     if not made.layer.traits.has_backward:
@@ -126,15 +117,3 @@ def _read(fresh: Known, examined: known_probes.Subject) -> Known:
         if finding.severity is Severity.ERROR:
             wrong[finding.quantity] = (*wrong.get(finding.quantity, ()), finding.code)
     return made._replace(gradients=wrong)
-
-
-def _layer(subject: Subject) -> tuple[Layer, tuple[str, ...]]:
-    if subject.layer is None:
-        return Reference(), ()
-    if not isinstance(subject.layer, str):
-        return of(subject.layer), ()
-    resolved = resolve(subject.layer, subject.isolate)
-    if len(resolved.layers) > 1:
-        names = ", ".join(layer.name for layer in resolved.layers)
-        raise BadInput(f"{subject.layer} holds several layers, {names}: name one of them")
-    return resolved.layers[0], resolved.notes

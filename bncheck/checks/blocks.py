@@ -6,26 +6,30 @@ where it is walked along every direction in turn (projections.py); what remains 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from bncheck.along import Sums
 from bncheck.arrays import Array
-from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import Quantity
-from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.numeric import Meter, Numeric, Progress, Question, Workers, shaped
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.checks.power import Evidence, Missed, Sight
-from bncheck.checks.views import Flat, View, bounds, seen
+from bncheck.errors import LayerRaised
+from bncheck.large import BLOCK, Strips, blocks, column_block
 from bncheck.layers.protocol import Pass
+from bncheck.layers.reference import Reference
+from bncheck.layers.travelling import Traveller, arrived
+from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
 from bncheck.rounding import allowance
+from bncheck.views import Flat, View, seen
 
-_BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
-_TALL = 1024  # rows from which a block is laid out column by column
+_WALKED = 1 << 19  # entries of a block for a layer that walks by itself: its kernels want several columns at once
 
 
 class Part(NamedTuple):
@@ -41,6 +45,8 @@ class Part(NamedTuple):
     """An entry of dx is seen for certain if it is off by more than this, in units of what the terms of dx are like."""
     step: float
     noise: float
+    precision: str
+    """The dtype that the differences were computed in."""
 
 
 class Projected(NamedTuple):
@@ -53,51 +59,85 @@ class Projected(NamedTuple):
 
 def measure_projected(asked: Question, made: Pass | None, progress: Progress | None = None) -> Projected:
     """``made`` is the forward pass of the whole batch; None, where that does not fit, makes one for each block."""
-    batch, check = asked.batch, asked.check
-    directions = Directions.enough(batch.x.size if asked.entangled else batch.n, check.confidence, batch.seed or 0)
+    batch, apart = asked.batch, asked.layer.traits.packs and not asked.entangled
+    directions = Directions.enough(
+        batch.x.size if asked.entangled else batch.n, asked.check.confidence, batch.seed or 0
+    )
     meter = Meter(4 * len(directions.signs) + BESIDE, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout) if made is not None else None
-        parts: list[Part] = []
-        for block in blocks(asked):
-            part = asked._replace(batch=columns(batch, block))
-            own = returned or part.layer.forward(part.call).backward(part.batch.dout)
-            which = block if returned else slice(None)
-            analytic = Gradients(*(g[..., which] for g in shaped(own, (asked if returned else part).call)))
-            # What the first block shows need not be looked for in the others.
-            unseen = {name: {m.code for m in missed} for name, missed in parts[0].missed.items()} if parts else None
-            parts.append(_part(part, analytic, _Along(directions, meter, part.batch.d / batch.d), unseen))
+        whole = shaped(returned, asked.call) if returned is not None else None
+        tables = Strips(batch.x, batch.budget), Strips(batch.dout, batch.budget)
+        dx = Strips(whole.dx, batch.budget) if whole else None
+
+        def piece(block: slice, unseen: dict[str, set[str]] | None = None) -> _Piece:
+            part = asked._replace(batch=column_block(batch, block, tables), workers=None)
+            own = Gradients(dx.cut(block), whole.dgamma[block], whole.dbeta[block]) if whole and dx else None
+            return _Piece(part, block.start, own, directions, part.batch.d / batch.d, unseen)
+
+        first, *rest = blocks(batch, apart, _WALKED if hasattr(asked.layer, "walk") else BLOCK)
+        parts = [_measured(piece(first), meter)]
+        # What the first block shows need not be looked for in the others.
+        unseen = {name: {m.code for m in missed} for name, missed in parts[0].missed.items()}
+        pieces = (piece(block, unseen) for block in rest)
+        if asked.workers is None:
+            parts += [_measured(each, meter) for each in pieces]
+        else:
+            parts += _carried(asked.workers, pieces, [block.start for block in rest], meter)
     return Projected(returned, _joined(parts), directions, meter.passes)
+
+
+class _Piece(NamedTuple):
+    """One block, with all that its measuring takes."""
+
+    asked: Question
+    first: int
+    """Its first column."""
+    analytic: Gradients | None
+    """None where the layer is asked for the block alone."""
+    directions: Directions
+    share: float
+    """Of the whole batch, that it is."""
+    unseen: dict[str, set[str]] | None
+    """The codes of the mistakes that no other block has shown; None for all."""
+
+
+def _measured(piece: _Piece, meter: Meter) -> Part:
+    asked, analytic = piece.asked, piece.analytic
+    if analytic is None:
+        require_finite(asked.call, piece.first)
+        analytic = shaped(asked.layer.forward(asked.call).backward(asked.batch.dout), asked.call)
+    return _part(asked, analytic, _Along(piece.directions, meter, piece.share), piece.unseen)
+
+
+def _carried(workers: Workers, pieces: Iterable[_Piece], firsts: list[int], meter: Meter) -> list[Part]:
+    """The blocks measured by others, in order."""
+    # Loaded where there are others: it takes as long to load as a small check.
+    from bncheck.executors import Killed, Task, run_all
+
+    def tick(_: object, result: tuple[Part, float] | Killed) -> None:
+        if isinstance(result, Killed):
+            raise LayerRaised(f"the layer ended its process, {result.tries} times on the same columns")
+        meter.tick(result[1])
+
+    bare = (piece._replace(asked=piece.asked._replace(layer=Reference())) for piece in pieces)
+    tasks = (Task(piece.first, partial(_elsewhere, workers.layer, piece)) for piece in bare)
+    results = run_all(tasks, workers.executor, tick)
+    return [results[first][0] for first in firsts]
+
+
+def _elsewhere(layer: Traveller, piece: _Piece) -> tuple[Part, float]:
+    """In another process: the part, and the forward passes that it took."""
+    meter = Meter(0, None)
+    with np.errstate(all="ignore"):
+        asked = piece.asked._replace(layer=arrived(layer)[0])
+        return _measured(piece._replace(asked=asked), meter), meter.passes
 
 
 class _Along(NamedTuple):
     directions: Directions
     meter: Meter
     share: float
-    """Of the whole batch, that a block is."""
-
-
-def blocks(asked: Question) -> Iterator[slice]:
-    """Blocks of columns; a layer that wants all of its columns at once gets them."""
-    n, d = asked.batch.n, asked.batch.d
-    width = max(1, _BLOCK // n) if asked.layer.traits.packs and not asked.entangled else d
-    return (slice(left, min(left + width, d)) for left in range(0, d, width))
-
-
-def columns(batch: Batch, block: slice | list[int]) -> Batch:
-    """The batch that these columns make; of many rows, one column after the other in memory."""
-    laid_out = np.asfortranarray if batch.n >= _TALL else np.ascontiguousarray
-    which = np.arange(batch.d)[block]
-    return replace(
-        batch,
-        x=laid_out(batch.x[:, block]),
-        gamma=batch.gamma[block],
-        beta=batch.beta[block],
-        dout=laid_out(batch.dout[:, block]),
-        running=batch.running.take(which) if batch.running else None,
-        layout=None,
-        columns=(),
-    )
 
 
 def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str, set[str]] | None) -> Part:
@@ -105,28 +145,57 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
     view: View = Flat(along.directions) if asked.entangled else along.directions
     numeric = Numeric(asked, asked.call, along.meter, along.share)
     found, parameters = numeric.slopes(along.directions), numeric.parameters()
-    call, dout = asked.call, asked.batch.dout
-    allowed = allowance(call, dout, call.x.dtype)
     values = Gradients(found.value, *parameters.value)
     bars = Gradients(found.error, parameters.error, parameters.error)
-    doubtful = Gradients(*(np.zeros(v.shape, bool) for v in values))
-    if not asked.entangled:
-        doubtful = disagreements(numeric.wide, numeric.dout, numeric.out(), values, bars, view, numeric.dtype)
-    rounding = bounds(allowed.rounding, view)
-    rounding = rounding._replace(dx=rounding.dx + view.rounding(analytic.dx))
-    numbers = zip(Gradients._fields, seen(analytic, view), values, bars, rounding, doubtful, strict=True)
+    if asked.entangled:
+        allowed = _as_one(asked, analytic, view, values)
+    else:
+        allowed = _apart(numeric, analytic, along.directions, values, bars)
+    rounding = allowed.rounding._replace(dx=allowed.rounding.dx + view.rounding(analytic.dx))
+    numbers = zip(Gradients._fields, allowed.looked, values, bars, rounding, allowed.doubtful, strict=True)
     quantities = tuple(Quantity(n, a, v, e, np.broadcast_to(r, v.shape), d) for n, a, v, e, r, d in numbers)
-    sight = Sight(call, dout, {q.name: Evidence(q.numeric, q.allowed) for q in quantities}, asked.check.rtol, view)
-    typical = np.sqrt(np.mean(allowed.natural_scale.dx**2, axis=0))
+    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in quantities}
+    sight = Sight(asked.call, asked.batch.dout, evidence, asked.check.rtol, view)
     return Part(
         quantities,
         {q.name: sight.missed(q.name, unseen and unseen[q.name]) for q in quantities},
         {q.name: sight.smallest(q.name) for q in quantities},
-        {q.name: sight.why_zero(q.name) for q in quantities},
-        _largest(2 * quantities[0].allowed.max(axis=0) / typical),
+        {q.name: sight.why_zero(q.name) if sight.hidden(q.name) else "" for q in quantities},
+        _largest(2 * quantities[0].allowed.max(axis=0) / allowed.typical),
         float(np.max(found.step)),
         float(np.max(found.noise)),
+        str(numeric.dtype),
     )
+
+
+class _Allowed(NamedTuple):
+    looked: Gradients
+    """What the layer returned, dx as it is looked at."""
+    rounding: Gradients
+    doubtful: Gradients
+    typical: Array
+    """(D,), what the terms of dx are like."""
+
+
+def _as_one(asked: Question, analytic: Gradients, view: View, values: Gradients) -> _Allowed:
+    """Of a layer in which columns meet."""
+    allowed = allowance(asked.call, asked.batch.dout, asked.batch.x.dtype)
+    rounding = allowed.rounding._replace(dx=view.bound(allowed.rounding.dx))
+    typical = np.sqrt(np.mean(allowed.natural_scale.dx**2, axis=0))
+    return _Allowed(seen(analytic, view), rounding, Gradients(*(np.zeros(v.shape, bool) for v in values)), typical)
+
+
+def _apart(
+    numeric: Numeric, analytic: Gradients, directions: Directions, values: Gradients, bars: Gradients
+) -> _Allowed:
+    """Of a layer in which they do not."""
+    agrees = defined(numeric.wide, out := numeric.out(), numeric.dtype)
+    instead, dtype = own(numeric.call, out, agrees), numeric.call.x.dtype
+    sums, of_dx = Sums.of(numeric.wide, numeric.dout, directions, analytic.dx)
+    limits = sums.limits(dtype, instead)
+    working = limits if dtype == numeric.dtype and instead is None else sums.limits(numeric.dtype)
+    doubtful = disagreements(agrees, values, bars, sums.truth(), working.entries)
+    return _Allowed(analytic._replace(dx=of_dx), limits.along, doubtful, limits.typical)
 
 
 def _largest(values: Array) -> float:
@@ -154,6 +223,8 @@ def _joined(parts: list[Part]) -> Part:
         max(part.sure for part in parts),
         max(part.step for part in parts),
         max(part.noise for part in parts),
+        # The one of which least can be said.
+        max((part.precision for part in parts), key=lambda name: np.finfo(name).eps),
     )
 
 

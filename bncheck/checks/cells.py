@@ -12,13 +12,14 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batch import Batch, assemble
 from bncheck.batchnorm import Statistics, batch_statistics
-from bncheck.checks.acquaintance import Known, Subject, introduced
+from bncheck.checks.acquaintance import Known, introduced
 from bncheck.checks.folding import VAGUE
 from bncheck.checks.gradients import check_gradients
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.grid import Cell, CellResult, State
 from bncheck.layers.protocol import Call
 from bncheck.layers.reference import Reference
+from bncheck.layers.travelling import Traveller
 from bncheck.passes import require_finite
 from bncheck.report import Report
 from bncheck.rounding import forward_allowance
@@ -36,7 +37,7 @@ _ONE_AT_A_TIME = threading.Lock()
 class Request(NamedTuple):
     """What is asked of every cell; picklable."""
 
-    subject: Subject
+    subject: Traveller
     settings: LayerSettings
     seed: int
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -13,10 +14,12 @@ from bncheck.checks.diagnosis import wrong_shape
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.layers.protocol import Call, Pass
+from bncheck.layers.protocol import Call, Pass, limit_of
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
+BACKWARD: Final = "backward"
+"""The quantity of a finding that leaves the forward to be judged."""
 _MOVED = 1e-9  # relative to the largest entry
 _NEAR = 1e-3
 
@@ -27,8 +30,14 @@ def check(subject: Subject) -> Outcome:
     try:
         made = subject.layer.forward(call)
         out = np.array(made.out)
-        gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
-        findings = [*_forward(subject, batch, call, out), *_backward(batch, made, gradients), *_statistics(made)]
+        gradients, failed = _gradients(subject, made, batch.dout)
+        findings = [
+            *_conventions(subject),
+            *_forward(subject, batch, call, out),
+            *_backward(batch, made, gradients),
+            *_statistics(made),
+            *failed,
+        ]
         if gradients is not None and _uses_stepped(call, batch.dout, made, gradients):
             evidence = "the backward pass steps gamma in place, and computes dx with what gamma is then"
             findings.append(CATALOGUE["BN004"].found("dx", evidence))
@@ -37,9 +46,25 @@ def check(subject: Subject) -> Outcome:
     return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
 
 
-def _raised(raised: LayerRaised) -> Finding:
+def _gradients(subject: Subject, made: Pass, dout: Array) -> tuple[Gradients | None, tuple[Finding, ...]]:
+    """A backward pass that fails leaves the forward to be judged."""
+    if not subject.layer.traits.has_backward:
+        return None, ()
+    try:
+        return made.backward(dout), ()
+    except LayerRaised as raised:
+        return None, (_raised(raised, BACKWARD),)
+
+
+def _conventions(subject: Subject) -> Iterator[Finding]:
+    if subject.layer.traits.bare:
+        evidence = "it has neither, and so no dgamma and no dbeta: bncheck applies both to what it returns"
+        yield CATALOGUE["BN305"].noted("gamma and beta", evidence)
+
+
+def _raised(raised: LayerRaised, quantity: str = "layer") -> Finding:
     code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
-    return CATALOGUE[code].found("layer", str(raised))
+    return CATALOGUE[code].found(quantity, str(raised))
 
 
 def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator[Finding]:
@@ -54,7 +79,7 @@ def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator
         off = np.max(np.abs(out - again), where=np.isfinite(out - again), initial=0)
     if not np.array_equal(out, again, equal_nan=True):
         yield CATALOGUE["BN005"].found("out", f"two forward passes on the same batch differ by up to {off:.3g}")
-    if narrow := narrower(subject, call, out):
+    if not limit_of(subject.layer.traits) and (narrow := narrower(subject, call, out)):
         yield CATALOGUE["BN006"].found("out", f"a float64 batch comes back with the digits of {narrow}")
     # What moves by itself cannot be seen to move with another column.
     if finite and off <= _MOVED * np.abs(out).max() and (where := leak(subject, batch, out)):
@@ -74,6 +99,11 @@ def _backward(batch: Batch, made: Pass, gradients: Gradients | None) -> Iterator
     for name, shape in zip(Gradients._fields, getattr(made, "shapes", ()), strict=False):
         if name != "dx" and shape != batch.gamma.shape and np.prod(shape) == batch.d:
             yield CATALOGUE["BN002"].noted(name, f"{name} has shape {shape}, which holds the same numbers")
+    other: Array | None = getattr(made, "differentiated", None)
+    if other is not None and np.abs(other - made.out).max() > _MOVED * np.abs(made.out).max():
+        off = np.abs(other - made.out).max()
+        evidence = f"out is another by up to {off:.3g} where it is differentiated: its rule has a forward of its own"
+        yield CATALOGUE["BN005"].found("out", evidence)
     written = dict.fromkeys(getattr(made, "written", ()))
     if written:
         yield CATALOGUE["BN004"].found(next(iter(written)), f"the layer changed {', '.join(written)} in place")

@@ -12,12 +12,12 @@ from bncheck.checks import entries as every_entry
 from bncheck.checks.covering import chosen
 from bncheck.checks.folding import placed
 from bncheck.checks.judgement import Seen
-from bncheck.checks.numeric import Progress, Question
+from bncheck.checks.numeric import Progress, Question, Workers
 from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
-from bncheck.layers.protocol import Layer
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.layers.reference import Reference
-from bncheck.passes import describe, require_finite
+from bncheck.passes import describe
 from bncheck.report import Finding, Probe, Report
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Coverage, Mode, Verdict
@@ -31,6 +31,7 @@ def check_gradients(
     progress: Progress | None = None,
     *,
     entangled: bool = False,
+    workers: Workers | None = None,
     entries: bool = False,
 ) -> Report:
     """Check every entry of dx, dgamma and dbeta against finite differences of the layer's forward pass.
@@ -38,13 +39,16 @@ def check_gradients(
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
     and costs D times as much; ``entries`` that where every entry is looked at, all of them are wanted in the report,
-    for whoever draws them.  Where the batch cannot show a known mistake, a batch of bncheck's own is checked beside
-    it (``check.probes``), which may find one; the verdict on the batch itself stays what that allows.
+    for whoever draws them.  ``workers`` carry the blocks of a batch that is checked along directions.
+    Where the batch cannot show a known mistake, a batch of bncheck's own is checked beside it (``check.probes``), which
+    may find one; the verdict on the batch itself stays what that allows.
     Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
-    report = _check(Question(batch, layer, settings, check, entangled, entries), progress)
+    if narrow := limit_of(layer.traits):
+        batch = batch.narrowed(narrow)
+    report = _check(Question(batch, layer, settings, check, entangled, workers, entries), progress)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         try:
@@ -57,9 +61,8 @@ def check_gradients(
 
 def _check(asked: Question, progress: Progress | None) -> Report:
     settings = asked.settings
-    require_finite(asked.call)
     made, coverage = chosen(asked)
-    if coverage.kind == Coverage.PROJECTED:
+    if made is None or coverage.kind == Coverage.PROJECTED:
         # Loaded where it is needed: small batches start at once.
         from bncheck.checks import projected
 

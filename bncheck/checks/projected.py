@@ -8,11 +8,13 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
-from bncheck.checks.blocks import Part, Projected, columns, measure_projected
+from bncheck.checks.blocks import Part, Projected, measure_projected
 from bncheck.checks.judgement import Quantity, Seen, blinded, failure, judge
 from bncheck.checks.locating import NAMED, locate
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
+from bncheck.checks.oracle import defined, own
 from bncheck.checks.power import power_of
+from bncheck.large import at_once, column_block
 from bncheck.layers.protocol import Pass
 from bncheck.report import Coverage, Finding, GradientResult, Worst
 from bncheck.rounding import allowance
@@ -33,7 +35,7 @@ def look(asked: Question, made: Pass | None, coverage: Coverage, progress: Progr
         if results[0].verdict is Verdict.FAIL:
             results[0] = _located(asked, measured, results[0])
         findings = tuple(diagnose_sample(asked, tuple(results), suspects))
-    return Seen(tuple(results), findings, coverage, measured.passes, "float64", whole.step, whole.noise)
+    return Seen(tuple(results), findings, coverage, measured.passes, whole.precision, whole.step, whole.noise)
 
 
 def _judged(asked: Question, whole: Part, q: Quantity) -> GradientResult:
@@ -69,8 +71,9 @@ def _located(asked: Question, measured: Projected, result: GradientResult) -> Gr
     """The result for dx with the entries that are wrong, as far as they are found."""
     suspects = _suspects(measured.whole.quantities[:1])
     with np.errstate(all="ignore"):
-        wrong, dropped = _wrong_entries(asked, measured.returned, suspects[:NAMED])
-    more = dropped + len(suspects[NAMED:])
+        followed = min(NAMED, at_once(asked.batch))
+        wrong, dropped = _wrong_entries(asked, measured.returned, suspects[:followed])
+    more = dropped + len(suspects[followed:])
     columns = f"{len(suspects)} of {asked.batch.d} columns {'is' if len(suspects) == 1 else 'are'}"
     which = "it is" if asked.entangled else columns
     if not wrong:
@@ -84,14 +87,17 @@ def _located(asked: Question, measured: Projected, result: GradientResult) -> Gr
 def _wrong_entries(asked: Question, returned: Gradients | None, suspects: list[int]) -> tuple[tuple[Worst, ...], int]:
     """The wrong entries found in these columns of dx, the worst first, and how many more there are at least."""
     apart = asked.layer.traits.packs and not asked.entangled
-    part = asked._replace(batch=columns(asked.batch, suspects)) if apart else asked
+    part = asked._replace(batch=column_block(asked.batch, suspects)) if apart else asked
     if returned is None:
         dx = shaped(part.layer.forward(part.call).backward(part.batch.dout), part.call).dx
     else:
         dx = shaped(returned, asked.call).dx
         dx = dx[:, suspects] if apart else dx
-    whole = Numeric(part, part.call, Meter(0, None)).columns()
-    rounding = allowance(part.call, part.batch.dout, part.batch.x.dtype).rounding.dx
+    numeric, instead = Numeric(part, part.call, Meter(0, None)), None
+    if not asked.entangled:
+        instead = own(part.call, out := numeric.out(), defined(numeric.wide, out, numeric.dtype))
+    whole = numeric.columns()
+    rounding = allowance(part.call, part.batch.dout, part.batch.x.dtype, instead).rounding.dx
     names = dict(enumerate(suspects)) if apart else {column: column for column in suspects}
     given = dx.reshape(whole.x.shape), rounding.reshape(whole.x.shape)
     found, dropped = locate(whole, apart, *given, list(names), asked.batch.seed or 0)

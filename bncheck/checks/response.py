@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.protocol import Call, Layer
+from bncheck.layers.protocol import Call, Layer, Walk
 
 
 class Response(NamedTuple):
@@ -28,12 +29,25 @@ class Response(NamedTuple):
 
     def of_parameters(self, both: Array, columns: Array) -> Array:
         """out (N, M) of gamma and beta, (2, M)."""
-        x = self.call.x.take(columns, axis=1).astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
+        x = self.call.x
+        if len(columns) == x.shape[1] and np.array_equal(columns, np.arange(len(columns))):
+            return self._out(x.astype(both.dtype, copy=False), both[0], both[1], columns)
+        # In the memory order of x: of many rows and few columns, the other one is slow to walk along.
+        x = x.T.take(columns, axis=0).T if x.flags.fnc else x.take(columns, axis=1)
+        return self._out(x.astype(both.dtype, copy=False), both[0], both[1], columns)
+
+    def walk(self, x: Array, dout: Array, columns: Array) -> Walk | None:
+        """out along lines through x, for a layer that walks them itself."""
+        walk: Callable[[Call, Array], Walk | None] | None = getattr(self.layer, "walk", None)
+        call = self._call(x, self.call.gamma[columns], self.call.beta[columns], columns)
+        return walk(call, dout) if walk else None
 
     def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
+        return self.layer.forward(self._call(x, gamma, beta, columns)).out
+
+    def _call(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Call:
         running = self.call.running.take(columns) if self.call.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out
+        return Call(x, gamma, beta, running, self.call.settings)
 
 
 def parameters_of(call: Call) -> tuple[Array, Array]:

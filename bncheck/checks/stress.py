@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-import pickle
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any
 
 from bncheck import __version__
-from bncheck.checks.acquaintance import Introduction, Subject, introduce
+from bncheck.checks.acquaintance import Introduction, introduce
 from bncheck.checks.breaks import breaks
 from bncheck.checks.cells import Request, examine
-from bncheck.errors import BadInput, LayerRaised
+from bncheck.errors import LayerRaised
 from bncheck.executors import Crew, Engine, Here, Killed, Task
 from bncheck.grid import Cell, CellResult, Grid, State, StressReport
+from bncheck.layers.travelling import Traveller
 from bncheck.settings import LayerSettings
 
 _LAYER = "layer"
@@ -42,7 +42,7 @@ def stress(
     is no such layer, and LayerRaised where it ends every process that it is tried in.
     """
     grid, settings = grid or Grid(), settings or LayerSettings()
-    request = Request(Subject(layer, isolate, os.urandom(8).hex()), settings, seed)
+    request = Request(Traveller(layer, isolate, os.urandom(8).hex()), settings, seed)
     results = {result.cell: result for result in finished}
     told = tell or (lambda _: None)
 
@@ -55,7 +55,7 @@ def stress(
         told(result)
 
     if not isinstance(executor, (Executor, Here, type(None))):
-        _require_sendable(request)
+        request.subject.require_sendable()
     with Crew(executor) as crew:
         introduction = crew.run([Task(_LAYER, functools.partial(introduce, *request))], tick)[_LAYER]
         todo = [Task(cell, functools.partial(examine, request, cell)) for cell in grid.cells() if cell not in results]
@@ -65,13 +65,6 @@ def stress(
     told_already = {finding.code for finding in introduction.findings}
     broken = tuple(each for each in breaks(grid, cells) if each.where or each.code not in told_already)
     return StressReport(introduction.name, asked, grid, introduction.findings, broken, cells, __version__)
-
-
-def _require_sendable(request: Request) -> None:
-    try:
-        pickle.dumps(request)
-    except Exception as error:
-        raise BadInput(f"the layer cannot be sent to another process ({error}): give the name of its file") from None
 
 
 def _killed(cell: Cell, made: Killed) -> CellResult:

@@ -17,7 +17,8 @@ from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.layers.protocol import Layer
+from bncheck.findings.normalization import Reading
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.passes import describe
 from bncheck.report import Entries, GradientResult, Probe, Report, Section
 from bncheck.settings import CheckSettings, LayerSettings
@@ -85,21 +86,29 @@ class _Suite:
         first = contract.check(self.subject)
         yield first
         codes = {f.code for f in first.findings}
-        if codes & {"BN001", "BN008"} or any(f.quantity == "out" and f.code in _SILENT for f in first.findings):
+        silent = [f.quantity for f in first.findings if f.code in _SILENT]
+        if {"layer", "out"} & {*silent}:
             return
+        failed = contract.BACKWARD in silent
         self.entangled = "BN007" in codes
         narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
-        if narrow:
+        if narrow := narrow or limit_of(self.subject.layer.traits):
             self.subject = self.subject._replace(dtype=np.dtype(narrow))
         self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
-        yield self._guarded(lambda: running.check(self.subject))
+        yield self._guarded(lambda: running.check(self.subject, reading))
+        if any(f.code == "BN503" for f in outcome.findings):
+            # The digits of float32: they are said once, and what follows is judged by them.
+            self.subject = self.subject._replace(dtype=np.dtype(np.float32))
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
-        right = bool(reading and not reading.codes)
-        yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
-        yield self._guarded(lambda: stability.check(self.subject, reading))
+        if failed:
+            yield Outcome((), "the backward pass fails", Verdict.FAIL)
+        else:
+            yield self._guarded(lambda: self._gradients(reading, test_mode_too=not tested.findings))
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        yield self._guarded(lambda: stability.check(self.subject, reading, unknown))
 
     def _guarded(self, section: object) -> Outcome:
         try:
@@ -108,7 +117,8 @@ class _Suite:
             code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
             return Outcome((CATALOGUE[code].found("layer", str(raised)),), str(raised))
 
-    def _gradients(self, forward_right: bool, test_mode_too: bool) -> Outcome:
+    def _gradients(self, reading: Reading | None, test_mode_too: bool) -> Outcome:
+        forward_right = reading is not None and not reading.codes
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
@@ -132,7 +142,7 @@ class _Suite:
         shown = [*reports[0].findings, *(f for report in reports[1:] for f in on_probe(report))]
         findings = clearest(shown)
         if verdict is Verdict.FAIL and not forward_right:
-            taught = as_taught(self.subject, settings)
+            taught = as_taught(self.subject, settings, reading)
             findings = tuple(f for f in findings if f.quantity not in taught)
             if not findings:
                 return Outcome((), "those of the textbook, which the forward pass is not", verdict)
@@ -142,7 +152,7 @@ class _Suite:
     def _one(self, batch: Batch, settings: LayerSettings, entries: bool = False) -> Report:
         narrow = str(self.subject.dtype)
         if narrow != "float64":
-            batch = _narrowed(batch, narrow)
+            batch = batch.narrowed(narrow)
         # The probes are this section's own, and what is blind is for all of its batches to say.
         alone = replace(self.check, probes=False, strict=False)
         layer, entangled = self.subject.layer, self.entangled
@@ -155,12 +165,6 @@ def _unseen_by_all(reports: list[Report]) -> list[str]:
     """The codes of the mistakes that no batch could have shown."""
     unseen = [{(g.name, b.code) for g in report.gradients for b in g.power.blind_to} for report in reports]
     return sorted({code for _, code in set.intersection(*unseen)})
-
-
-def _narrowed(batch: Batch, dtype: str) -> Batch:
-    arrays = {name: getattr(batch, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
-    running = batch.running.astype(dtype) if batch.running else None
-    return replace(batch, **arrays, running=running)
 
 
 def _section(name: str, outcome: Outcome) -> Section:

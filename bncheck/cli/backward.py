@@ -13,6 +13,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.progress import ProgressBar
 
 
 @click.command
@@ -32,5 +33,8 @@ def backward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions) -> E
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)
-    emit(passes.run_backward(batch, layer.layer(), settings), out=out)
+    impl = layer.layer()
+    with ProgressBar("columns", out.quiet) as progress:
+        result = passes.run_backward(batch, impl, settings, progress)
+    emit(result, out=out)
     return Exit.PASS

@@ -13,6 +13,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.progress import ProgressBar
 
 
 @click.command
@@ -40,7 +41,9 @@ def forward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, save_
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)
-    result = passes.run_forward(batch, layer.layer(), settings)
+    impl = layer.layer()
+    with ProgressBar("columns", out.quiet) as progress:
+        result = passes.run_forward(batch, impl, settings, progress)
     if save_stats is not None:
         kept = {name: result.arrays[name] for name in ("running_mean", "running_var")}
         writing.write(save_stats, writing.npz(kept))

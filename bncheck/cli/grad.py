@@ -18,6 +18,7 @@ from bncheck.cli.output import emit
 from bncheck.cli.picture import plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
+from bncheck.cli.workers import WorkerOptions, worker_options
 from bncheck.vocabulary import Method
 
 
@@ -34,6 +35,7 @@ from bncheck.vocabulary import Method
 @click.option("--step", type=float, help="Step size in units of sqrt(var + eps).  [default: the best for each column]")
 @click.option("--rtol", type=float, help="The classical test instead: max |a - n| / max(|a| + |n|, tiny) <= RTOL.")
 @evidence_options
+@worker_options(" that share the blocks of a large batch.")
 @reproduce_option
 @plot_option
 @output_options(render.CHECK_FORMATS)
@@ -41,6 +43,7 @@ def grad(
     origin: BatchOptions,
     layer: LayerOptions,
     evidence: EvidenceOptions,
+    workers: WorkerOptions,
     out: OutputOptions,
     method: str,
     step: float | None,
@@ -67,7 +70,9 @@ def grad(
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
-        report = check_gradients(batch, impl, settings, check, progress, entries=plot is not None or out.page)
+        carrying = workers.carrying(layer.impl)
+        drawn = plot is not None or out.page
+        report = check_gradients(batch, impl, settings, check, progress, workers=carrying, entries=drawn)
     if plot is not None:
         write_picture(plot, report)
     if out.page:

@@ -24,6 +24,24 @@ Command = Callable[..., Any]
 _GENERATING = ("n", "d", "scale", "offset")
 
 
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes: 512MiB, 2GiB, 1e9."""
+
+    name = "size"
+    _units = ("", "k", "m", "g", "t")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value).strip().lower().removesuffix("ib").removesuffix("b")
+        unit = text[-1:] if text[-1:] in self._units[1:] else ""
+        try:
+            size = float(text.removesuffix(unit)) * 1024 ** self._units.index(unit)
+        except ValueError:
+            size = 0.0
+        if not 0 < size < float("inf"):
+            self.fail(f"{value!r} is no size; write 512MiB or 2GiB", param, ctx)
+        return int(size)
+
+
 class BatchOptions(NamedTuple):
     """Where the batch comes from."""
 
@@ -35,6 +53,7 @@ class BatchOptions(NamedTuple):
     offset: float
     dtype: str | None
     channel_axis: int | None
+    memory: int | None
 
     def get(self) -> Batch:
         """The batch read or generated.  Raises BadInput."""
@@ -45,6 +64,13 @@ class BatchOptions(NamedTuple):
         from bncheck import reading
 
         contents = reading.read_batch(self.batch, sys.stdin.buffer)
+        if contents.mapped:
+            from bncheck import large, memory
+
+            budget = memory.budget(self.memory)
+            if budget is not None and not large.fits(contents.arrays["x"], budget):
+                x = contents.arrays["x"]
+                return large.on_disk(x, contents.source, budget=budget, seed=self.seed, dtype=self.dtype)
         return batches.assemble(
             contents.arrays,
             seed=self.seed,
@@ -158,8 +184,14 @@ def batch_options(command: Command) -> Command:
             help="What the layer computes in.  [default: the dtype of the batch]",
         ),
         click.option("--channel-axis", type=int, help="The axis of the channels: 1 for (N, C, H, W)."),
+        click.option(
+            "--memory",
+            type=Size(),
+            metavar="SIZE",
+            help="What a large .npy may take, such as 2GiB; beyond that it is worked on in blocks.  [half of all]",
+        ),
     )
-    return _gather(command, options, BatchOptions, "origin", _refuse_generating)
+    return gather(command, options, BatchOptions, "origin", _refuse_generating)
 
 
 def layer_options(command: Command) -> Command:
@@ -196,7 +228,7 @@ def layer_options(command: Command) -> Command:
             "--impl", metavar="LAYER", help="The layer to run: file.py, file.py:name, package.module:Name.  [reference]"
         ),
     )
-    return _gather(command, options, LayerOptions, "layer")
+    return gather(command, options, LayerOptions, "layer")
 
 
 def evidence_options(command: Command) -> Command:
@@ -223,7 +255,7 @@ def evidence_options(command: Command) -> Command:
             help="With which a projected check sees a column with several wrong entries.",
         ),
     )
-    return _gather(command, options, EvidenceOptions, "evidence")
+    return gather(command, options, EvidenceOptions, "evidence")
 
 
 def output_options(formats: tuple[str, ...], default: str = "table") -> Callable[[Command], Command]:
@@ -243,10 +275,10 @@ def output_options(formats: tuple[str, ...], default: str = "table") -> Callable
         click.option("-q", "--quiet", is_flag=True, help="Print nothing: the exit code says it."),
         click.option("-v", "--verbose", is_flag=True, help="Say how the numbers came about."),
     )
-    return lambda command: _gather(command, options, OutputOptions, "out", _refuse_format(formats))
+    return lambda command: gather(command, options, OutputOptions, "out", _refuse_format(formats))
 
 
-def _gather(
+def gather(
     command: Command,
     options: tuple[Callable[[Command], Command], ...],
     kind: Any,

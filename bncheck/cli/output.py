@@ -25,6 +25,8 @@ def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
     terminal = to_stdout and sys.stdout.isatty()
     if terminal and name in render.BINARY_FORMATS:
         raise click.UsageError(f"{name} is binary: give --output FILE, a pipe, or another --format")
+    if name not in render.WHOLE and any(getattr(result, "on_disk", False) for result in results):
+        raise BadInput(f"a result that is larger than memory can be had as npy, and not as {name}")
     width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else 0
     look = render.Look(terminal, width or 80, out.verbose)  # a terminal may not know its width, and says 0
     show = render.renderer(name, look)
@@ -37,7 +39,7 @@ def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
         writing.write(out.output, data)
         return
     try:
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines((data,) if isinstance(data, bytes) else data)
         sys.stdout.buffer.flush()
     except OSError as error:
         refused(error)

@@ -12,12 +12,12 @@ from bncheck.cli.options import OutputOptions, output_options
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.speech import say
+from bncheck.cli.workers import WorkerOptions, worker_options
 from bncheck.grid import DOUTS, DTYPES, GAMMAS, CellResult, Grid
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
     from bncheck.checks.acquaintance import Introduction
-    from bncheck.executors import Engine
     from bncheck.settings import LayerSettings
 
 _AXES: dict[str, tuple[Any, str]] = {
@@ -62,11 +62,7 @@ def _axes(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--eps", type=float, default=1e-5, show_default=True, help="Added to the variance.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything generated.")
 @click.option("--isolate", is_flag=True, help="Take the layer's definitions out of the file; run nothing else of it.")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), default=1, show_default=True,
-    help="Processes; with more than one, a layer that ends its process is survived.",
-)  # fmt: skip
-@click.option("--dask", metavar="SCHEDULER", help="Have the workers of this scheduler do it: tcp://host:8786.")
+@worker_options("; with more than one, a layer that ends its process is survived.")
 @click.option(
     "--resume", type=click.Path(dir_okay=False), metavar="FILE",
     help="Keep what is finished there, and go on from what is there.",
@@ -78,8 +74,7 @@ def stress(
     eps: float,
     seed: int,
     isolate: bool,
-    jobs: int,
-    dask: str | None,
+    workers: WorkerOptions,
     resume: str | None,
     out: OutputOptions,
     **axes: tuple[Any, ...],
@@ -97,32 +92,18 @@ def stress(
     from bncheck.checks.stress import stress as put_through
     from bncheck.settings import LayerSettings
 
-    if dask is not None and jobs > 1:
-        raise click.UsageError("--jobs is for this machine and --dask for others: leave one of them out")
-    if dask is not None and layer_name is not None:
-        from bncheck.layers.loading.origin import absolute
-
-        # Its workers may stand in another folder.
-        layer_name = absolute(layer_name)
+    layer_name = workers.sent(layer_name)
     grid = Grid(**{name: tuple(v for part in given for v in part) for name, given in axes.items() if given})
     settings = LayerSettings(Mode(mode), eps)
     with ExitStack() as stack:
         run = stack.enter_context(_Run(grid, out.quiet))
         finished = run.resume(resume, layer_name, settings, seed, stack)
         report = put_through(
-            layer_name, grid, settings, seed=seed, isolate=isolate, executor=_engine(jobs, dask), finished=finished,
+            layer_name, grid, settings, seed=seed, isolate=isolate, executor=workers.engine(), finished=finished,
             tell=run.told,
         )  # fmt: skip
     emit(report, out=out)
     return Exit.of_all([report])
-
-
-def _engine(jobs: int, dask: str | None) -> Engine:
-    from bncheck import executors
-
-    if dask is not None:
-        return executors.Dask(dask)
-    return executors.Processes(jobs) if jobs > 1 else executors.Here()
 
 
 class _Run:

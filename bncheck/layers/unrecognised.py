@@ -27,7 +27,9 @@ def unrecognised(loaded: Loaded, layers: Collection[Layer]) -> dict[str, str]:
     homes |= {layer.name.rpartition(":")[2] for layer in layers}
     used = homes | _named_in(loaded.tree, homes)
     kinds = [thing for thing in loaded.names.values() if isinstance(thing, type)]
-    left = {name: thing for name, thing in loaded.names.items() if name not in used and not name.startswith("_")}
+    rules = {id(getattr(thing, part, None)) for thing in loaded.names.values() for part in ("fwd", "bwd")}
+    others = {name: thing for name, thing in loaded.names.items() if id(thing) not in rules}
+    left = {name: thing for name, thing in others.items() if name not in used and not name.startswith("_")}
     return {name: why(thing) for name, thing in left.items() if _claims(name, thing, kinds)}
 
 

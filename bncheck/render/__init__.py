@@ -6,17 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bncheck.benchmark import BenchReport
     from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
     from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | TraceReport | SweepReport | StressReport | Explanation | Contents"
+Result: TypeAlias = (
+    "Report | PassReport | TraceReport | SweepReport | StressReport | BenchReport | Explanation | Contents"
+)
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "html", "junit")
 MAP_FORMATS = ("table", "json", "csv", "markdown", "html")
+BENCH_FORMATS = ("table", "json", "csv", "markdown")
 TEXT_FORMATS = ("table", "json", "markdown", "html")
 TRACE_FORMATS = ("table", "json", "markdown", "html", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
@@ -25,6 +31,12 @@ PICTURE_FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot", ".htm": "html"} | {
     f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "html", "dot", "svg")
 }
+
+
+Content: TypeAlias = "str | bytes | Iterator[bytes]"
+"""A text, a file, or a file in parts where it is larger than memory."""
+WHOLE = ("table", "npy")
+"""The formats in which a result larger than memory can be had."""
 
 
 class Look(NamedTuple):
@@ -36,7 +48,7 @@ class Look(NamedTuple):
 
 
 class Renderer(Protocol):
-    def __call__(self, result: Result, look: Look) -> str | bytes: ...
+    def __call__(self, result: Result, look: Look) -> Content: ...
 
 
 def renderer(name: str, look: Look) -> Renderer:
@@ -53,11 +65,11 @@ def picture(ending: str) -> Renderer:
     return drawn
 
 
-def joined(name: str, parts: list[str | bytes]) -> str | bytes:
+def joined(name: str, parts: list[Content]) -> Content:
     """Several results of one command as one output that its readers still understand."""
     if len(parts) == 1:
         return parts[0]
-    texts = [part if isinstance(part, str) else part.decode() for part in parts]
+    texts = [part for part in parts if isinstance(part, str)]
     if name == "json":
         return f"[{','.join(text.rstrip() for text in texts)}]\n"
     if name == "csv":

@@ -32,7 +32,9 @@ def _render(result: Result, delimiter: str) -> str:
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
     if hasattr(result, "cells"):
-        return _cells([cell.to_dict() for cell in result.cells], delimiter)
+        return _rows([cell.to_dict() for cell in result.cells], delimiter)
+    if hasattr(result, "costs"):
+        return _rows([cost.to_dict() for cost in result.costs], delimiter)
     if hasattr(result, "panels"):
         return _points(result, delimiter)
     assert isinstance(result, Report)
@@ -67,8 +69,8 @@ def _sections(report: Report, delimiter: str) -> str:
     return file.getvalue()
 
 
-def _cells(rows: list[dict[str, Any]], delimiter: str) -> str:
-    """A row for each cell of a grid."""
+def _rows(rows: list[dict[str, Any]], delimiter: str) -> str:
+    """A row for each cell of a grid, or for each check that was timed."""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
     writer.writeheader()

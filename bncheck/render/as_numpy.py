@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bncheck import writing
 from bncheck.render import Look, Result
 from bncheck.report import PassReport
@@ -12,6 +14,7 @@ def render_npz(result: Result, look: Look) -> bytes:
     return writing.npz(result.arrays)
 
 
-def render_npy(result: Result, look: Look) -> bytes:
+def render_npy(result: Result, look: Look) -> bytes | Iterator[bytes]:
     assert isinstance(result, PassReport)
-    return writing.npy(next(iter(result.arrays.values())))
+    main = next(iter(result.arrays.values()))
+    return writing.npy_parts(main) if result.on_disk else writing.npy(main)

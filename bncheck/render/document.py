@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
 _ROOMS = {
+    "BenchReport": "costs",
     "Contents": "catalogue",
     "Explanation": "catalogue",
     "StressReport": "maps",
@@ -161,8 +162,7 @@ def _coverage(coverage: Coverage) -> str:
     return (
         f"dx was checked along {coverage.directions} random directions in every column{why}. An entry that is off by "
         f"more than {number(coverage.sure, 2)} of the typical size of dx's terms is seen for certain if it is alone in "
-        f"its column, and with a probability of {1 - coverage.miss_probability:.5g} or more if it is not. "
-        "--coverage full checks every entry."
+        f"its column, and with a probability of {1 - coverage.miss_probability:.5g} or more if it is not."
     )
 
 

@@ -39,6 +39,8 @@ class ClassPass:
     """As the method returned it."""
     written: tuple[str, ...] = ()
     """The arguments that the user's code wrote into."""
+    normalized: Array | None = None
+    """What a layer without gamma and beta returned, before they were applied to it."""
 
     @property
     def state(self) -> object:
@@ -68,9 +70,12 @@ class ClassPass:
         return arrays_in(self.instance, "self") | arrays_in(returned, "returned")
 
     def backward(self, dout: Array) -> Gradients:
-        found, result = self.run_backward(dout)
+        # What comes after a layer without gamma hands it dout * gamma.
+        found, result = self.run_backward(dout if self.normalized is None else dout * self.call.gamma)
         shape, layout = self.call.x.shape, self.plan.back_layout
         parts = found.parts(result)
+        if self.normalized is not None:
+            parts |= {"dgamma": (dout * self.normalized).sum(axis=0), "dbeta": dout.sum(axis=0)}
         missing = [role for role in Gradients._fields if parts.get(role) is None]
         if missing:
             said = f"hands out no {', '.join(missing)}" if len(missing) < 3 else "returns None"
@@ -131,6 +136,8 @@ class ClassLayer:
         asked = plan.backward_arguments.has("cache") or plan.backward_arguments.has("rest0")
         cache = tuple(rest) or (kept_cache(before, instance) if asked else ())
         made = ClassPass(plan, call, instance, values["x"], out, cache, result)
+        if plan.bare and out.shape == call.x.shape:
+            made.out, made.normalized = call.gamma * out + call.beta, out
         made.note_writes(("x", to_layer(call.x, plan.recipe.layout), values["x"]), *_passed(plan, call, values))
         return made
 

@@ -42,6 +42,8 @@ class Plan:
     """x has features first, and the gradients have them last."""
     warm: bool = False
     """Makes its parameters during the first forward pass, whatever was set before."""
+    bare: bool = False
+    """It has no gamma and no beta, and they are applied to what it returns."""
     index: int = 0
     """The number of the layer that is asked for, where there are several."""
     takes_share: bool = False

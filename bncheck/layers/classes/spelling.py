@@ -26,6 +26,8 @@ _LENT = (Recorder, Regularizer, Activation, LayerBefore)
 
 
 def spell(layer: ClassLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+    if layer.plan.bare:
+        raise Unspelled(f"gamma and beta are applied to what {layer.plan.name} returns")
     if is_carried(layer.plan.recipe.kind):
         raise Unspelled("its passes take no arrays")
     if any(slot.is_history for slot in layer.plan.slots.values()):

@@ -10,6 +10,7 @@ from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import methods
+from bncheck.layers.classes.instances import leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import COLUMNS, ROWS, Raw
@@ -34,7 +35,7 @@ def settle(layer: ClassLayer, file: str) -> ClassLayer:
     """The same layer with everything set that only trial passes tell."""
     layer = _left_its_eps(_warm_if_needed(layer))
     share = _share(layer)
-    layer = layer.with_plan(takes_share=_takes_share(layer.plan, share))
+    layer = layer.with_plan(takes_share=_takes_share(layer.plan, share), bare=_is_bare(layer))
     plan = layer.plan
     keeps = "mean" in plan.slots and "var" in plan.slots
     traits = Traits(
@@ -45,6 +46,7 @@ def settle(layer: ClassLayer, file: str) -> ClassLayer:
         has_backward=plan.backward is not None,
         has_test_mode=plan.switch.kind != "none",
         keeps_statistics=keeps,
+        bare=plan.bare,
         starts_anywhere=keeps and _starts_anywhere(layer),
         widest=_widest(layer),
         source=tuple(f"{file}:{plan.name}.{name}" for name in (plan.forward, plan.backward) if name),
@@ -75,6 +77,29 @@ def _pass(
 
 def _differ(one: ClassPass | None, other: ClassPass | None) -> bool:
     return one is not None and other is not None and not np.array_equal(one.out, other.out, equal_nan=True)
+
+
+def _is_bare(layer: ClassLayer) -> bool:
+    """Whether it centres its columns and has neither gamma nor beta, under whatever names, nor their gradients."""
+    plan, made = layer.plan, _pass(layer)
+    if any(plan.takes(role) for role in ("gamma", "beta", "dgamma", "dbeta")) or made is None or plan.steps:
+        return False
+    x = batch(plan.recipe.layout)
+    if made.out.shape != x.shape or np.any(np.abs(made.out.mean(axis=0)) > _CLOSE):
+        return False
+    kept = [path for role in ("mean", "var") if role in plan.slots for path in plan.slots[role].paths]
+    held = [value for path, value in leaves(made.instance) if path not in kept and np.size(value) == D]
+    if any(np.ptp(value) == 0 and np.ravel(value)[0] in (0, 1) for value in held):
+        return False
+    return plan.backward is None or _hands_out(made, np.ones_like(x)) == {"dx"}
+
+
+def _hands_out(made: ClassPass, dout: Array) -> set[str]:
+    try:
+        found, result = made.run_backward(dout)
+    except LayerRaised:
+        return set()
+    return {role for role, value in found.parts(result).items() if value is not None}
 
 
 def _warm_if_needed(layer: ClassLayer) -> ClassLayer:
@@ -214,7 +239,7 @@ def _sentence(plan: Plan, file: str, keeps: bool) -> str:
     pattern = plan.slots["gamma"].pattern if "gamma" in plan.slots else None
     if pattern and pattern != (-1,):
         parts.append("parameters (" + ", ".join("D" if n == -1 else str(n) for n in pattern) + ")")
-    return ", ".join([*parts, _gradients(plan)])
+    return ", ".join([*parts, _gradients(plan), *["gamma and beta applied afterwards"] * plan.bare])
 
 
 def _gradients(plan: Plan) -> str:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,22 @@ from bncheck.layers.tensors.trials import counterpart, defined, is_backward, pla
 from bncheck.vocabulary import Mode
 
 
+def _on_what_there_is(config: Any) -> None:
+    """A file that asks for a platform which this machine lacks is run on one that it has."""
+    try:
+        sys.modules["jax"].devices()
+    except RuntimeError:
+        config.update("jax_platforms", None)
+        config.update("jax_platform_name", "cpu")
+
+
 @dataclass(frozen=True)
 class Jax:
     """Differentiates by vjp, and by the user's own rule where there is one."""
 
     by_hand: tuple[Any, Signature] | None = None
     by_grad = False
+    widest = "float64"
 
     @property
     def automatic(self) -> bool:
@@ -35,6 +45,15 @@ class Jax:
 
     def tensor(self, array: Array) -> Any:
         return sys.modules["jax.numpy"].asarray(array)
+
+    # Nothing can be written into an array, and none knows how it came about.
+    root = handed = tensor
+
+    def value(self, out: Any, dtype: Any) -> Any:
+        return out.astype(dtype)
+
+    def spoken(self, _: Mode) -> Any:
+        return nullcontext()
 
     def array(self, tensor: Any) -> Array:
         return np.array(tensor)
@@ -45,6 +64,7 @@ class Jax:
     @contextmanager
     def precision(self, dtype: Any) -> Iterator[None]:
         config: Any = sys.modules["jax"].config
+        _on_what_there_is(config)
         before = config.jax_enable_x64
         config.update("jax_enable_x64", before or dtype == np.float64)
         try:
@@ -68,8 +88,13 @@ class Jax:
             out, after, _ = function(*parts)
             return out, after
 
-        out, pull, after = sys.modules["jax"].vjp(split, *tensors, has_aux=True)
-        return out, after, lambda dout: pull(self.tensor(dout).astype(out.dtype)), ()
+        def pull(dout: Array) -> Any:
+            # Most passes are never differentiated, and a vjp costs ten times what the pass itself does.
+            made, back, _ = sys.modules["jax"].vjp(split, *tensors, has_aux=True)
+            return *back(self.tensor(dout).astype(made.dtype)), made
+
+        out, after, _ = function(*tensors)
+        return out, after, pull, ()
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
@@ -80,10 +105,12 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     made = function_of(function) or unbound(function) or applied(function)
     if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
         return None
-    signature, back = Signature.of(made or function), Signature.of(backward, ("x", "cache")) if backward else None
+    back = Signature.of(backward, ("x", "cache")) if backward else None
+    signature = Signature.of(made or function) or (Signature.of(made, ("x",)) if made else None)
     if signature is None:
         return None
-    layer = Functional(name, made or function, signature, Jax((backward, back) if back else None))
+    bare = not signature.takes("gamma", "params")
+    layer = Functional(name, made or function, signature, Jax((backward, back) if back else None), bare=bare)
     way = f"gradients by {getattr(backward, '__name__', 'backward')}" if back else "gradients by vjp"
     return settled(layer, f"{_kind(function, made)} {name}", way, placed(path, function, name))
 
@@ -95,11 +122,15 @@ def _kind(thing: Any, made: Any) -> str:
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
-    """The layers that a user's file defines; the halves of a custom rule are none of their own."""
+    """The layers that a user's file defines, functions only where there are no modules; half a rule is none."""
     if "jax" not in sys.modules:
         return []
     rules = {id(getattr(thing, part, None)) for thing in names.values() for part in ("fwd", "bwd")}
     mine = [(name, thing) for name, thing in defined(names, tree, wanted) if id(thing) not in rules or wanted]
     backwards = {name: counterpart(name, names) for name, thing in mine if id(thing) not in rules}
-    made = [of((thing, backwards.get(name)), name, path) for name, thing in mine if not is_backward(name)]
+    modules = [(name, thing) for name, thing in mine if inspect.isclass(thing)]
+    plain = [(name, thing) for name, thing in mine if not inspect.isclass(thing) and not is_backward(name)]
+    made = [of(thing, name, path) for name, thing in modules]
+    if not any(made):
+        made = [of((thing, backwards.get(name)), name, path) for name, thing in plain]
     return titled([layer for layer in made if layer], path, wanted)

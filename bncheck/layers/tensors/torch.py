@@ -14,12 +14,12 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.conventions import role_of, speaks_of_layer
+from bncheck.layers.conventions import flat, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
-from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, torch, walk
-from bncheck.layers.tensors.torch_objects import Object, is_network, maker, places_of
+from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of, torch, walk
+from bncheck.layers.tensors.torch_objects import Object, awake, is_network, maker, places_of
 from bncheck.layers.tensors.trials import (
     counterpart,
     defined,
@@ -35,6 +35,8 @@ from bncheck.layers.tensors.trials import (
     trial,
 )
 from bncheck.vocabulary import Mode
+
+_WIDTH = 5
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
@@ -53,7 +55,7 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
         return _of_functions(thing, None, name, "function", path)
     if isinstance(thing, tuple):
         return _of_functions(thing[0], thing[1], name, "function pair", path)
-    return _of_object(lambda *_: copied(anything), name, thing, path)
+    return _of_object(lambda width, layout, _: awake(copied(anything), width, layout), name, thing, path)
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
@@ -152,11 +154,14 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         return None
     layer, width, fresh, _ = next((one for one in candidates if one.works), candidates[0])
     call, test = trial(width), trial(width, mode=Mode.TEST)
-    if not is_centred(outcome(layer, call), call) and not speaks_of_layer(cls.__name__, cls.__doc__):
+    proofs = is_centred(outcome(layer, call), call), speaks_of_layer(cls.__name__, cls.__doc__)
+    # What holds nothing that would tell it has to do as it is called.
+    if not (any(proofs) if layer.places or not layer.written else all(proofs)):
         return None
     out = outcome(layer, test)
-    if _differ(out, outcome(replace(layer, library=Torch(by_grad=True)), test)):
-        layer = replace(layer, library=Torch(by_grad=True))
+    by_grad = replace(layer, library=replace(layer.library, by_grad=True))
+    if _differ(out, outcome(by_grad, test)):
+        layer = by_grad
     taken, kept = momentum_of(layer, width, _setting(fresh, "momentum"))
     keeps = {"mean", "var"} <= set(layer.places)
     is_module = issubclass(cls, torch().nn.Module)
@@ -174,8 +179,10 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         has_test_mode=keeps or layer.library.by_grad or _differ(out, outcome(layer, call)),
         by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
+        keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
+        bare=layer.bare,
         starts_anywhere=keeps,
-        widest="float64",
+        widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
@@ -193,17 +200,19 @@ def _setting(thing: Any, role: str) -> float | None:
 def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | None:
     try:
         with guarded(name), quiet():
-            width = 5 if inspect.isclass(thing) else _width(thing)
+            width = _WIDTH if inspect.isclass(thing) else _width(thing)
             fresh = make(width, layout, {})
             places = places_of(fresh, width)
     except NotImplementedByLayer:
-        return Candidate(Object(name, make, {}, layout=layout), 5, None, False)
+        return Candidate(Object(name, make, {}, layout=layout, written=False), _WIDTH, None, False)
     except LayerRaised:
         return None
-    bare = not {"gamma", "beta"} & set(places) and {"mean", "var"} <= set(places)
-    if not (bare or {"gamma", "beta"} <= set(places)) or is_network(fresh, width):
-        return Candidate(Object(name, make, {}, layout=layout), width, fresh, False) if _is_unwritten(fresh) else None
-    layer = Object(name, make, places, layout=layout)
+    found = set(places)
+    bare = not {"gamma", "beta"} & found and ({"mean", "var"} <= found or _is_plain(fresh))
+    if not (bare or {"gamma", "beta"} <= found) or is_network(fresh, width):
+        unwritten = Object(name, make, {}, layout=layout, written=False)
+        return Candidate(unwritten, width, fresh, False) if _is_unwritten(fresh) else None
+    layer = Object(name, make, places, Torch(device=home_of(fresh)), layout)
     try:
         made = layer.forward(trial(width))
     except LayerRaised:
@@ -226,5 +235,16 @@ def _is_unwritten(thing: Any) -> bool:
 
 
 def _width(thing: Any) -> int:
-    found = [v for _, key, v in walk(thing) if (m := role_of(key)) and m.role == "gamma" and hasattr(v, "numel")]
-    return int(found[0].numel()) if found else 0
+    """Of a finished object: as many columns as gamma, or else the mean, has entries; a lazy one takes any number."""
+    held = [(m.role, v) for _, key, v in walk(thing) if (m := role_of(key)) and isinstance(v, torch().Tensor)]
+    if any(torch().nn.parameter.is_lazy(value) for _, value in held):
+        return _WIDTH
+    sizes = [int(v.numel()) for wanted in ("gamma", "mean") for own, v in held if own == wanted]
+    return next(iter(sizes), int(_setting(thing, "size") or 0))
+
+
+def _is_plain(thing: Any) -> bool:
+    """Whether it is a module without anything that it learns or keeps."""
+    is_module = isinstance(thing, torch().nn.Module)
+    holds = any(isinstance(value, torch().Tensor) for _, _, value in walk(thing))
+    return is_module and not holds and not _is_unwritten(thing)

@@ -78,7 +78,8 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
         has_test_mode=signature.takes(*MODES) or layer.library.by_grad,
         keeps_statistics=keeps,
         starts_anywhere=keeps,
-        widest="float64",
+        bare=layer.bare,
+        widest=layer.library.widest,
         source=(source,),
     )
     return replace(made, taken=taken, traits=traits)
