@@ -37,7 +37,8 @@ def checked(mistake: str | None = None, **options: Any) -> Report:
         layer = WrongLayer(mistake, DX[mistake])
     else:
         layer = WrongLayer(mistake, PARAMETERS[mistake][1])
-    return check_gradients(options.pop("batch", None) or generate(16, 6), layer, entries=True, **options)
+    batch, every = options.pop("batch", None) or generate(16, 6), CheckSettings(coverage=Coverage.FULL)
+    return check_gradients(batch, layer, **{"check": every, **options}, entries=True)
 
 
 def named(report: Report, name: str) -> Entries:
@@ -57,7 +58,7 @@ def test_entries_come_only_when_asked_for() -> None:
 
 def test_where_directions_are_looked_along_there_are_no_entries(tmp_path: Path) -> None:
     check = CheckSettings(coverage=Coverage.PROJECTED, probes=False)
-    assert checked("one entry off by 1%", batch=generate(40, 4), check=check).entries == ()
+    assert checked("variance path lost", batch=generate(40, 4), check=check).entries == ()
     page = tmp_path / "report.html"
     assert run(["grad", "--coverage", "projected", "-o", str(page)]) is Exit.PASS
     assert "random directions" in page.read_text()

@@ -17,7 +17,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
-from bncheck.cli.picture import plot_option, showing, write_picture
+from bncheck.cli.picture import complete, draws, plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
@@ -77,14 +77,10 @@ def check(
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            report = check_layer(each, batch, settings, asked, progress, entries=plot is not None or out.page)
-        checked.append((each, report))
+            report = check_layer(each, batch, settings, asked, progress, entries=draws(plot, out))
+        checked.append((each, complete(report, batch, each, settings, out)))
     if plot is not None:
         _draw(plot, *checked[0])
-    if out.page:
-        from bncheck.checks.walking import with_graph
-
-        checked = [(each, with_graph(report, batch, each, settings)) for each, report in checked]
     return _told(checked, layer_name, reproduce, out)
 
 

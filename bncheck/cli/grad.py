@@ -15,7 +15,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
-from bncheck.cli.picture import plot_option, showing, write_picture
+from bncheck.cli.picture import complete, draws, plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.workers import WorkerOptions, worker_options
@@ -71,14 +71,11 @@ def grad(
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
         carrying = workers.carrying(layer.impl)
-        drawn = plot is not None or out.page
+        drawn = draws(plot, out)
         report = check_gradients(batch, impl, settings, check, progress, workers=carrying, entries=drawn)
     if plot is not None:
         write_picture(plot, report)
-    if out.page:
-        from bncheck.checks.walking import with_graph
-
-        report = with_graph(report, batch, impl, settings)
+    report = complete(report, batch, impl, settings, out)
     emit(report, out=out)
     if reproduce is not None and impl is not None and layer.impl is not None:
         write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)

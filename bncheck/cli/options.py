@@ -154,11 +154,6 @@ class OutputOptions(NamedTuple):
         """The format asked for, by name or by the name of the file."""
         return self.format or (render.format_of(self.output) if self.output else None) or default
 
-    @property
-    def page(self) -> bool:
-        """There is room for pictures of everything."""
-        return self.named() == "html"
-
 
 def batch_options(command: Command) -> Command:
     options = (
