@@ -149,6 +149,8 @@ class Report:
     coverage: Coverage | None = None
     entries: tuple[Entries, ...] = ()
     """Only where they were asked for; no part of the JSON."""
+    graph: Any = None
+    """A TraceReport of the same layer on the same batch; likewise."""
 
     @property
     def raised(self) -> bool:
@@ -160,7 +162,7 @@ class Report:
         raw = dict(vars(self))
         raw["gradients"] = _by_name(self.gradients)
         raw["probes"] = [{**p._asdict(), "gradients": _by_name(p.gradients)} for p in self.probes]
-        del raw["sections"], raw["entries"]
+        del raw["sections"], raw["entries"], raw["graph"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
         return dict(plain({"schema": SCHEMA, **raw}))

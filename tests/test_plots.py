@@ -17,6 +17,7 @@ from bncheck.checks.gradients import check_gradients
 from bncheck.checks.suite import check_layer
 from bncheck.checks.sweep import sweep
 from bncheck.cli import run
+from bncheck.cli.exits import Exit
 from bncheck.render import PICTURE_FORMATS, Look, Result, picture
 from bncheck.report import Entries, Report
 from bncheck.settings import CheckSettings, LayerSettings
@@ -36,7 +37,8 @@ def checked(mistake: str | None = None, **options: Any) -> Report:
         layer = WrongLayer(mistake, DX[mistake])
     else:
         layer = WrongLayer(mistake, PARAMETERS[mistake][1])
-    return check_gradients(options.pop("batch", None) or generate(16, 6), layer, entries=True, **options)
+    batch, every = options.pop("batch", None) or generate(16, 6), CheckSettings(coverage=Coverage.FULL)
+    return check_gradients(batch, layer, **{"check": every, **options}, entries=True)
 
 
 def named(report: Report, name: str) -> Entries:
@@ -54,12 +56,14 @@ def test_entries_come_only_when_asked_for() -> None:
     assert named(asked, "dx").analytic.shape == (8, 3)
 
 
-def test_entries_are_every_entry_of_a_batch_that_directions_would_be_chosen_for() -> None:
+def test_where_directions_are_looked_along_there_are_no_entries(tmp_path: Path) -> None:
     check = CheckSettings(coverage=Coverage.PROJECTED, probes=False)
-    report = checked("one entry off by 1%", batch=generate(40, 4), check=check)
-    assert report.coverage is not None
-    assert report.coverage.kind == Coverage.FULL
-    assert np.argwhere(named(report, "dx").excess > 1).tolist() == [[20, 1]]
+    assert checked("variance path lost", batch=generate(40, 4), check=check).entries == ()
+    page = tmp_path / "report.html"
+    assert run(["grad", "--coverage", "projected", "-o", str(page)]) is Exit.PASS
+    assert "random directions" in page.read_text()
+    assert run(["grad", "--plot", str(tmp_path / "p.png"), "-o", str(tmp_path / "r.json")]) is Exit.PASS
+    assert json.loads((tmp_path / "r.json").read_text())["settings"]["coverage"] == "full"
 
 
 def test_entries_are_no_part_of_the_json() -> None:

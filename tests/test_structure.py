@@ -40,7 +40,8 @@ ALONE = {
     "stream": {"arrays"},
     "executors": {"errors"},
     "journal": {"errors"},
-    "render": {"arrays", "benchmark", "curves", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
+    "render": {"arrays", "vocabulary", "writing"}
+    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "tracing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}

@@ -33,8 +33,6 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
         made = asked.layer.forward(asked.call)
     taken = time.perf_counter() - started
     kind = asked.check.coverage
-    if asked.entries:
-        return made, Coverage(Kind.FULL, "")
     if kind is not Kind.AUTO or not asked.check.own_step:
         return made, Coverage(Kind.PROJECTED if kind is Kind.PROJECTED else Kind.FULL, "")
     needed = asked.batch.x.size * BYTES_PER_ENTRY

@@ -38,8 +38,8 @@ def check_gradients(
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
-    and costs D times as much; ``entries`` that all of them are wanted in the report, for whoever draws them, whatever
-    ``check.coverage`` says.  ``workers`` carry the blocks of a batch that is checked along directions.
+    and costs D times as much; ``entries`` that where every entry is looked at, all of them are wanted in the report,
+    for whoever draws them.  ``workers`` carry the blocks of a batch that is checked along directions.
     Where the batch cannot show a known mistake, a batch of bncheck's own is checked beside it (``check.probes``), which
     may find one; the verdict on the batch itself stays what that allows.
     Raises BadInput where the batch allows no answer.

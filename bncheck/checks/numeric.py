@@ -82,7 +82,7 @@ class Question(NamedTuple):
     """The columns of the layer are not independent."""
     workers: Workers | None = None
     entries: bool = False
-    """Every entry is wanted in the answer, whatever that costs."""
+    """Where every entry is looked at, they are wanted in the answer."""
 
     @property
     def call(self) -> Call:

@@ -18,7 +18,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
-from bncheck.cli.picture import plot_option, require_entries, write_picture
+from bncheck.cli.picture import complete, draws, plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.speech import say
@@ -69,17 +69,17 @@ def check(
         return rerun(timeout)
     from bncheck.checks.suite import check_layer
 
-    require_entries(plot, evidence)
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")
-    settings, asked = layer.settings(), evidence.check()
+    settings, asked = layer.settings(), showing(plot, evidence).check()
     batch = layer.prepare(origin.get(), origin, out)
     checked = []
     for each in _layers(layer_name, isolate, plot, out):
         if out.verbose:
             say(each.traits.recognised)
         with ProgressBar("forward passes", out.quiet) as progress:
-            checked.append((each, check_layer(each, batch, settings, asked, progress, entries=plot is not None)))
+            report = check_layer(each, batch, settings, asked, progress, entries=draws(plot, out))
+        checked.append((each, complete(report, batch, each, settings, out)))
     if plot is not None:
         _draw(plot, *checked[0])
     return _told(checked, layer_name, reproduce, out)

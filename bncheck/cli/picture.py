@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bncheck import render
-from bncheck.cli.options import EvidenceOptions
+from bncheck.cli.options import EvidenceOptions, OutputOptions
 from bncheck.vocabulary import Coverage
 
 if TYPE_CHECKING:
+    from bncheck.batch import Batch
+    from bncheck.layers.protocol import Layer
     from bncheck.render import Result
+    from bncheck.report import Report
+    from bncheck.settings import LayerSettings
 
 
 def plot_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,10 +30,27 @@ def plot_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-def require_entries(plot: str | None, evidence: EvidenceOptions) -> None:
+def showing(plot: str | None, evidence: EvidenceOptions) -> EvidenceOptions:
     """A picture of a check shows every entry."""
-    if plot is not None and evidence.coverage == Coverage.PROJECTED:
+    if plot is None:
+        return evidence
+    if evidence.coverage == Coverage.PROJECTED:
         raise click.UsageError("--plot draws every entry, and --coverage projected sees directions: leave one out")
+    return evidence._replace(coverage=Coverage.FULL.value)
+
+
+def draws(plot: str | None, out: OutputOptions) -> bool:
+    """Every entry is drawn, in a file or on a page."""
+    return plot is not None or out.named() == "html"
+
+
+def complete(report: Report, batch: Batch, layer: Layer | None, settings: LayerSettings, out: OutputOptions) -> Report:
+    """With the graph, where there is a page to show it on."""
+    if out.named() != "html":
+        return report
+    from bncheck.checks.walking import with_graph
+
+    return with_graph(report, batch, layer, settings)
 
 
 def write_picture(path: str, result: Result) -> None:

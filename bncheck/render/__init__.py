@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,16 +20,16 @@ Result: TypeAlias = (
 )
 """What a command has to show."""
 
-CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
-MAP_FORMATS = ("table", "json", "csv", "markdown")
+CHECK_FORMATS = ("table", "json", "csv", "markdown", "html", "junit")
+MAP_FORMATS = ("table", "json", "csv", "markdown", "html")
 BENCH_FORMATS = ("table", "json", "csv", "markdown")
-TEXT_FORMATS = ("table", "json", "markdown")
-TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
+TEXT_FORMATS = ("table", "json", "markdown", "html")
+TRACE_FORMATS = ("table", "json", "markdown", "html", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
 PICTURE_FORMATS = ("png", "svg", "pdf")
-_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot"} | {
-    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "dot", "svg")
+_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot", ".htm": "html"} | {
+    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "html", "dot", "svg")
 }
 
 
@@ -77,6 +77,9 @@ def joined(name: str, parts: list[Content]) -> Content:
     if name == "junit":
         suites = "".join(text.split("?>", 1)[1] for text in texts)
         return f"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>{suites}</testsuites>\n"
+    if name == "html":
+        home: Any = import_module("bncheck.render.as_html")
+        return str(home.joined(texts))
     return "\n".join(texts)
 
 

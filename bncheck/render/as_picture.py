@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from typing import Any
 
 from matplotlib import rc_context
@@ -37,7 +38,9 @@ def render_pdf(result: Result, look: Look) -> bytes:
 
 def _drawn(result: Any, ending: str) -> bytes:
     draw = gradients.draw if isinstance(result, Report) else curves.draw
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        # A file may be named in letters that the font has not; they are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(layout="constrained")
         draw(result, figure)
         buffer = io.BytesIO()

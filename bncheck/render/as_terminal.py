@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 from bncheck.vocabulary import Verdict
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def _block(block: Block, width: int) -> RenderableType:
         return _grid(block, widths) if widths else Padding(_stack(block), (1, 0, 1, 0))
     if isinstance(block, Code):
         return Group(Text(block.label), Padding(Text(block.lines, style="cyan"), (1, 0, 1, 4)))
-    return Padding(_styled(block), (0, 0, 1, 0)) if isinstance(block, str) else _drawn(block, width)
+    if isinstance(block, (str, Found)):
+        return Padding(_styled(str(block)), (0, 0, 1, 0))
+    return _drawn(block, width)
 
 
 def _drawn(chart: Chart, width: int) -> RenderableType:

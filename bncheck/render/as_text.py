@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 
 
 def render(result: Result, look: Look) -> str:
@@ -16,8 +16,8 @@ def render(result: Result, look: Look) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _aligned(block)
-    if isinstance(block, str):
-        return block
+    if isinstance(block, (str, Found)):
+        return str(block)
     if isinstance(block, Code):
         return f"{block.label}\n\n{indent(block.lines, '    ')}"
     from bncheck.render import chart

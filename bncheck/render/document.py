@@ -36,6 +36,8 @@ class Table(NamedTuple):
     """The columns that hold words and not numbers."""
     letters: tuple[int, ...] = ()
     """The columns that hold one letter for each of several outcomes."""
+    caption: str = ""
+    """What it is about, where that stands over a table."""
 
 
 class Code(NamedTuple):
@@ -45,7 +47,20 @@ class Code(NamedTuple):
     lines: str
 
 
-Block: TypeAlias = "Table | Code | Chart | str"
+class Found(NamedTuple):
+    """A finding in words."""
+
+    finding: Finding
+    title: str
+    evidence: str
+    mend: str
+    """Empty for a convention."""
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.evidence}{' ' * bool(self.mend)}{self.mend}"
+
+
+Block: TypeAlias = "Table | Code | Found | Chart | str"
 """A string is a paragraph."""
 
 
@@ -87,7 +102,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [sentence(finding) for finding in report.findings]
+    blocks += [told(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
     if report.coverage is not None and report.coverage.directions:
         blocks.append(_coverage(report.coverage))
@@ -100,7 +115,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
 def _sections(report: Report) -> Table:
     codes = {s.name: s.said for s in report.sections}
     rows = tuple((s.name.replace("_", " "), s.verdict.value, codes[s.name]) for s in report.sections)
-    return Table(("section", "verdict", "what was seen"), rows, words=(0, 1, 2))
+    return Table(("section", "verdict", "what was seen"), rows, words=(0, 1, 2), caption="What was checked")
 
 
 def _errors(report: Report) -> Table:
@@ -118,6 +133,7 @@ def _errors(report: Report) -> Table:
             )
             for g in report.gradients
         ),
+        caption="Gradients against finite differences",
     )
 
 
@@ -125,6 +141,7 @@ def _worst(report: Report) -> Table:
     return Table(
         ("worst entry", "analytic", "numeric", "difference", "allowed", "smallest seen"),
         tuple(_worst_of(g) for g in report.gradients),
+        caption="The entries nearest to being rejected, or furthest beyond",
     )
 
 
@@ -149,11 +166,11 @@ def _coverage(coverage: Coverage) -> str:
     )
 
 
-def sentence(finding: Finding) -> str:
+def told(finding: Finding) -> Found:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
-    if finding.severity is Severity.NOTE:
-        return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
-    return f"{finding.code} {finding.title} ({place}): {finding.evidence}. Mend: {finding.hint}."
+    note = finding.severity is Severity.NOTE
+    title = f"{finding.code}{' note:' * note} {finding.title} ({place})"
+    return Found(finding, title, f"{finding.evidence}.", "" if note else f"Mend: {finding.hint}.")
 
 
 def _summary(report: Report) -> str:

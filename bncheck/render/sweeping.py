@@ -40,7 +40,8 @@ def _chart(result: SweepReport, panel: Panel) -> Chart:
 
 def _table(panel: Panel) -> Table:
     header = ("method", "best h", "error", "slopes", "own h", "bar", "error")
-    return Table(header, tuple(_row(panel, curve) for curve in panel.curves))
+    rows = tuple(_row(panel, curve) for curve in panel.curves)
+    return Table(header, rows, caption=f"{panel.quantity}, {panel.dtype}: where the error is smallest")
 
 
 def _row(panel: Panel, curve: Curve) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bncheck.curves import Absolute, Curve, Panel, SweepReport
 from bncheck.render.document import heading
+from bncheck.render.unseen import shown
 
 # Okabe & Ito's palette, which the colour-blind can tell apart, and a marker of its own for each.
 _LOOKS = {
@@ -32,7 +33,7 @@ def draw(result: SweepReport, figure: Any) -> None:
         row[0].set_ylabel("relative error")
     for axes in grid[-1]:
         axes.set_xlabel("relative step h")
-    figure.suptitle(heading(result), fontsize=10)
+    figure.suptitle(shown(heading(result)), fontsize=10, parse_math=False)
     entries: dict[str, Any] = {}
     for axes in grid.flat:
         entries |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}

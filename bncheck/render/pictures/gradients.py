@@ -8,6 +8,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.render.document import heading, number
+from bncheck.render.unseen import shown
 from bncheck.report import Entries, Report
 
 # Blue for what is accepted and vermilion for what is not, apart for the colour-blind as well; and never colour alone.
@@ -34,7 +35,7 @@ def draw(report: Report, figure: Any) -> None:
         else:
             _strip(each.excess, upper)
         _scatter(each, lower)
-    figure.suptitle(f"{heading(report)}: {report.verdict.value}", fontsize=10)
+    figure.suptitle(f"{shown(heading(report))}: {report.verdict.value}", fontsize=10, parse_math=False)
 
 
 def _map(excess: Array, axes: Any, figure: Any) -> None:
