@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from bncheck.layers.protocol import Call, Pass, limit_of
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
+BACKWARD: Final = "backward"
+"""The quantity of a finding that leaves the forward to be judged."""
 _MOVED = 1e-9  # relative to the largest entry
 _NEAR = 1e-3
 
@@ -27,12 +30,13 @@ def check(subject: Subject) -> Outcome:
     try:
         made = subject.layer.forward(call)
         out = np.array(made.out)
-        gradients = made.backward(batch.dout) if subject.layer.traits.has_backward else None
+        gradients, failed = _gradients(subject, made, batch.dout)
         findings = [
             *_conventions(subject),
             *_forward(subject, batch, call, out),
             *_backward(batch, made, gradients),
             *_statistics(made),
+            *failed,
         ]
         if gradients is not None and _uses_stepped(call, batch.dout, made, gradients):
             evidence = "the backward pass steps gamma in place, and computes dx with what gamma is then"
@@ -42,15 +46,25 @@ def check(subject: Subject) -> Outcome:
     return Outcome(tuple(findings), "shapes, numbers, arguments and repetition")
 
 
+def _gradients(subject: Subject, made: Pass, dout: Array) -> tuple[Gradients | None, tuple[Finding, ...]]:
+    """A backward pass that fails leaves the forward to be judged."""
+    if not subject.layer.traits.has_backward:
+        return None, ()
+    try:
+        return made.backward(dout), ()
+    except LayerRaised as raised:
+        return None, (_raised(raised, BACKWARD),)
+
+
 def _conventions(subject: Subject) -> Iterator[Finding]:
     if subject.layer.traits.bare:
         evidence = "it has neither, and so no dgamma and no dbeta: bncheck applies both to what it returns"
         yield CATALOGUE["BN305"].noted("gamma and beta", evidence)
 
 
-def _raised(raised: LayerRaised) -> Finding:
+def _raised(raised: LayerRaised, quantity: str = "layer") -> Finding:
     code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
-    return CATALOGUE[code].found("layer", str(raised))
+    return CATALOGUE[code].found(quantity, str(raised))
 
 
 def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator[Finding]:

@@ -44,7 +44,8 @@ def placed(findings: tuple[Finding, ...], source: tuple[str, ...]) -> tuple[Find
     """With the function that each is in: of the layer's own the last is its backward, the first its forward."""
     if not source:
         return findings
-    return tuple(f._replace(where=source[-1 if f.quantity in Gradients._fields else 0]) for f in findings)
+    of_backward = {*Gradients._fields, "dout", "backward"}
+    return tuple(f._replace(where=source[-1 if f.quantity in of_backward else 0]) for f in findings)
 
 
 def clearest(findings: list[Finding]) -> tuple[Finding, ...]:

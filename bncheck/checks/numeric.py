@@ -14,12 +14,14 @@ from bncheck.arrays import Array, DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
 from bncheck.checks.oracle import closed_form, defined, disagreements, own
-from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
+from bncheck.checks.response import Response, parameters_of
+from bncheck.differences import Derivative, Function, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass, Walk
 from bncheck.layers.travelling import Traveller
 from bncheck.projections import Directions, Line, Slopes, line, slopes, walked
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.stencils import STENCILS, Stencil
 from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ Progress = Callable[[float, float], object]
 _ILL_CONDITIONED = 1e-12
 # ... and extended precision is then worth its price, some eight times float64's, up to so many evaluated entries.
 _EXTENDED_LIMIT = 1 << 24
-_BYTES_PER_ENTRY = 18 * 8  # x, dout, three gradients thrice, and what the allowance needs, in float64
+BYTES_PER_ENTRY = 18 * 8
+"""Of a full check: x, dout, three gradients thrice, and what the allowance needs, in float64."""
 
 
 class Measured(NamedTuple):
@@ -78,6 +81,8 @@ class Question(NamedTuple):
     entangled: bool = False
     """The columns of the layer are not independent."""
     workers: Workers | None = None
+    entries: bool = False
+    """Every entry is wanted in the answer, whatever that costs."""
 
     @property
     def call(self) -> Call:
@@ -94,7 +99,7 @@ class Question(NamedTuple):
 def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Measured:
     """One backward pass after the pass ``made``, and finite differences of as many forward passes as it takes."""
     batch, call = asked.batch, asked.call
-    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
+    memory.require(batch.n, batch.d, BYTES_PER_ENTRY, "a full check")
     meter = Meter(asked.cost, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout)
@@ -193,6 +198,7 @@ class Numeric:
             self.dtype, self.noise = widest, input_noise(self.call, widest)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
+        self.response = Response(self.layer, self.wide)
 
     def out(self) -> Array:
         """The forward pass itself, in the precision worked in."""
@@ -212,18 +218,17 @@ class Numeric:
         """out as a function of x; all columns as a single one, for a layer in which they meet."""
         scale, noise = bending_scale(self.wide), self.noise.astype(self.dtype)
         if not self.entangled:
-            return Columns(self._of_x, self.wide.x, self.dout, scale, noise, self.linear, self._walk)
-        f, x, dout = self._flat(self._of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
+            return Columns(self.response.of_x, self.wide.x, self.dout, scale, noise, self.linear, self.response.walk)
+        f, x, dout = self._flat(self.response.of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
         return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False, lambda *_: None)
 
     def dx(self) -> Derivative:
-        return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
+        return self._differentiate(self.response.of_x, self.wide.x, bending_scale(self.wide), self.linear)
 
     def parameters(self) -> Derivative:
         """dgamma and dbeta, one row each: out is linear in both together."""
-        both = np.stack([self.wide.gamma, self.wide.beta])
-        scale = np.maximum(np.abs(both).max(axis=0), 1)
-        return self._differentiate(self._of_parameters, both, scale, True)
+        both, scale = parameters_of(self.wide)
+        return self._differentiate(self.response.of_parameters, both, scale, True)
 
     def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
         if self.entangled:
@@ -257,27 +262,3 @@ class Numeric:
 
     def _tick(self, done: float) -> None:
         self.meter.tick(done * self.share)
-
-    def _of_x(self, x: Array, columns: Array) -> Array:
-        return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-
-    def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x
-        if len(columns) == x.shape[1] and np.array_equal(columns, np.arange(len(columns))):
-            return self._out(x.astype(both.dtype, copy=False), both[0], both[1], columns)
-        # In the memory order of x: of many rows and few columns, the other one is slow to walk along.
-        x = x.T.take(columns, axis=0).T if x.flags.fnc else x.take(columns, axis=1)
-        x = x.astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
-
-    def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
-        return self.layer.forward(self._call(x, gamma, beta, columns)).out
-
-    def _walk(self, x: Array, dout: Array, columns: Array) -> Walk | None:
-        walk: Callable[[Call, Array], Walk | None] | None = getattr(self.layer, "walk", None)
-        call = self._call(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-        return walk(call, dout) if walk else None
-
-    def _call(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Call:
-        running = self.wide.running.take(columns) if self.wide.running else None
-        return Call(x, gamma, beta, running, self.call.settings)

@@ -29,7 +29,12 @@ class Absent:
 
 def blamed(error: BaseException) -> str | None:
     """One clause, if what is missing explains the failure."""
-    return _unset(error) or _no_tensor(error)
+    return _not_there(error) or _unset(error) or _no_tensor(error)
+
+
+def _not_there(error: BaseException) -> str | None:
+    """An import inside of a function."""
+    return f"it imports {error.name} as it runs, which is missing" if isinstance(error, ModuleNotFoundError) else None
 
 
 def _unset(error: BaseException) -> str | None:

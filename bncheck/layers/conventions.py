@@ -50,7 +50,7 @@ INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", 
 _TABLES: Final[dict[str, str]] = {
     "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
     "beta": "beta betas betta bias biases shift intercept offset bb b",
-    "eps": "eps epsilon epsilonvalue epsvalue tiny tol smallnumber smooth e",
+    "eps": "eps epsilon epsilonvalue epsvalue vareps varepsilon varianceepsilon tiny tol smallnumber smooth e",
     "momentum": (
         "momentum decay decayrate alpha rho moment mom bnmomentum runningmomentum movingmomentum smoothing ema "
         "emadecay decayfactor movingaveragedecay averagefactor exponentialaveragefactor momentumrate forget avgdecay"
@@ -118,9 +118,20 @@ class Meaning(NamedTuple):
     rank: int = 0
 
 
+_GREEK: Final = str.maketrans(
+    {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta", "μ": "mu", "µ": "mu"}
+    | {"ρ": "rho", "σ": "sigma", "ς": "sigma", "∂": "d", "Γ": "gamma", "Δ": "delta", "²": "2"}
+)
+
+
+def spelled(name: str) -> str:
+    """dγ as dgamma: the Greek letters of the formulas, written out."""
+    return name if name.isascii() else name.translate(_GREEK)
+
+
 def _unmangled(name: str) -> str:
     """__gamma of _BatchNorm__gamma, as the class itself calls it."""
-    return _MANGLED.sub("", name)
+    return spelled(_MANGLED.sub("", name))
 
 
 def flat(name: str) -> str:

@@ -197,7 +197,11 @@ def is_users(module: ModuleType | None) -> bool:
     """Whether a module is neither Python's nor an installed package's nor ours."""
     file = getattr(module, "__file__", None)
     places = [file] if file else list(getattr(module, "__path__", None) or ())
-    return bool(places) and not any(in_library(str(place)) or _is_ours(str(place)) for place in places)
+    return bool(places) and all(is_users_file(str(place)) for place in places)
+
+
+def is_users_file(path: str) -> bool:
+    return not in_library(path) and not _is_ours(path)
 
 
 class Workshop:
@@ -209,6 +213,8 @@ class Workshop:
     def __init__(self, first: list[str], last: list[str], script: str) -> None:
         self.first, self.last, self.script = first, last, script
         self.modules: dict[str, ModuleType] = {}
+        self.finders: list[Any] = []
+        """They are asked for a module before Python's own."""
         self.depth = 0
 
     @property
@@ -224,6 +230,7 @@ class Workshop:
         try:
             with quiet(), np.printoptions(), _interpreter(), _randomness(), self._own_modules():
                 sys.path[:] = [*self.first, *sys.path, *self.last]
+                sys.meta_path[:] = [*self.finders, *sys.meta_path]
                 sys.argv[:] = [self.script]
                 yield
         finally:
@@ -256,6 +263,7 @@ def hide(top: str) -> None:
 @contextlib.contextmanager
 def _interpreter() -> Iterator[None]:
     path, argv, folder, environment = sys.path[:], sys.argv[:], Path.cwd(), dict(os.environ)
+    finders = sys.meta_path[:]
     bytecode, stdin, hook = sys.dont_write_bytecode, sys.stdin, sys.excepthook
     # A demo must neither open a window nor wait for a key, and no cache is written beside the user's files.
     os.environ["MPLBACKEND"] = "Agg"
@@ -265,7 +273,7 @@ def _interpreter() -> Iterator[None]:
             yield
     finally:
         sys.dont_write_bytecode, sys.stdin, sys.excepthook = bytecode, stdin, hook
-        sys.path[:], sys.argv[:] = path, argv
+        sys.path[:], sys.argv[:], sys.meta_path[:] = path, argv, finders
         os.chdir(folder)
         for key in set(os.environ) - set(environment):
             del os.environ[key]

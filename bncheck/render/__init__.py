@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bncheck.benchmark import BenchReport
+    from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
     from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | BenchReport | Explanation | Contents"
+Result: TypeAlias = (
+    "Report | PassReport | TraceReport | SweepReport | StressReport | BenchReport | Explanation | Contents"
+)
 """What a command has to show."""
 
 CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
@@ -24,6 +27,7 @@ TEXT_FORMATS = ("table", "json", "markdown")
 TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
+PICTURE_FORMATS = ("png", "svg", "pdf")
 _SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot"} | {
     f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "dot", "svg")
 }
@@ -53,6 +57,12 @@ def renderer(name: str, look: Look) -> Renderer:
     home = import_module(f"bncheck.render.as_{module.get(name, name)}")
     found: Renderer = getattr(home, f"render_{name}", None) or home.render
     return found
+
+
+def picture(ending: str) -> Renderer:
+    """The renderer that draws a result, with the library that is loaded for it alone."""
+    drawn: Renderer = getattr(import_module("bncheck.render.as_picture"), f"render_{ending}")
+    return drawn
 
 
 def joined(name: str, parts: list[Content]) -> Content:

@@ -19,7 +19,13 @@ def render(result: Result, look: Look) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _pipes(block)
-    return f"{block.label}\n\n```python\n{block.lines}\n```" if isinstance(block, Code) else _literal(block)
+    if isinstance(block, str):
+        return _literal(block)
+    if isinstance(block, Code):
+        return f"{block.label}\n\n```python\n{block.lines}\n```"
+    from bncheck.render import chart
+
+    return "\n".join(["```text", *chart.lines(block), "```"])
 
 
 def _pipes(table: Table) -> str:

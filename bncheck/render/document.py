@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bncheck.render import Result, blindness
 from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
+    from bncheck.render.chart import Chart
     from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
@@ -20,6 +22,7 @@ _ROOMS = {
     "Contents": "catalogue",
     "Explanation": "catalogue",
     "StressReport": "maps",
+    "SweepReport": "sweeping",
     "TraceReport": "trace",
 }
 
@@ -42,7 +45,7 @@ class Code(NamedTuple):
     lines: str
 
 
-Block = Table | Code | str
+Block: TypeAlias = "Table | Code | Chart | str"
 """A string is a paragraph."""
 
 
@@ -74,7 +77,7 @@ def place(index: tuple[int | None, ...]) -> str:
     return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
-def heading(result: Report | PassReport | TraceReport) -> str:
+def heading(result: Report | PassReport | SweepReport | TraceReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"

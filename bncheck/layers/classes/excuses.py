@@ -13,7 +13,7 @@ import numpy as np
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import VALUES, prepares
-from bncheck.layers.isolation import Unrunnable, guarded, one_line, quiet
+from bncheck.layers.isolation import Unrunnable, guarded, one_line, quiet, where
 
 _OF_TENSORS: Final = {*VALUES, "grad", "requires_grad", "is_leaf", "creator", "numpy", "detach", "tensor"}
 
@@ -67,6 +67,8 @@ def _unknown(plan: Plan, method: str, error: BaseException) -> str | None:
     """An argument whose name says nothing to us, and that had to be made up."""
     arguments = {plan.forward: plan.forward_arguments, plan.backward: plan.backward_arguments}.get(method)
     names = [name for name, role in arguments.roles if not role] if arguments else []
+    if not method and not plan.recipe.guessed() and isinstance(error, TypeError) and not where(error):
+        return f"cannot be made with what is known here: {one_line(error)}"
     if not method or (not names and isinstance(error, ValueError)):
         names = plan.recipe.guessed()  # sizes of arrays may have come of them
     return f"asks for {', '.join(names)}, and what that is cannot be told: {one_line(error)}" if names else None

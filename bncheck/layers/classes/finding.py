@@ -15,7 +15,13 @@ from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
 from bncheck.layers.classes.carried import carried
-from bncheck.layers.classes.guesses import guessed_gradients, guessed_rates, guessed_slots, written_rate
+from bncheck.layers.classes.guesses import (
+    guessed_gradients,
+    guessed_rates,
+    guessed_slots,
+    guessed_switch,
+    written_rate,
+)
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
@@ -161,6 +167,9 @@ def _try(recipe: Recipe) -> _Trial | None:
     except LayerRaised as error:
         bare = replace(plan, slots=_slots(plan, instance, instance, x))
         return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
+    if plan.switch.kind == "none":
+        plan = replace(plan, switch=guessed_switch(plan, instance, x))
+        made = replace(made, plan=plan)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     made = replace(made, plan=_with_statistics(plan, instance, made, x))
     plan, score = _with_gradients(made, instance), _score(made, x)

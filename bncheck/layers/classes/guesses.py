@@ -11,8 +11,9 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
-from bncheck.layers.classes.instances import Slot, clone, leaves, pattern_of, put
+from bncheck.layers.classes.instances import Slot, attributes, clone, leaves, pattern_of, put
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.methods import NO_SWITCH, Switch
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
 from bncheck.layers.protocol import Call, Traits
@@ -49,6 +50,39 @@ def _effects(plan: Plan, instance: Any, x: Array, mode: Mode) -> Iterator[tuple[
         out = _out(plan, changed, x, mode)
         if out is not None and out.shape == usual.shape and not np.array_equal(out, usual):
             yield path, out - usual
+
+
+def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
+    """A flag that a condition asks for, under whatever name, and that makes of it what a test mode is.
+
+    Set one way, what comes out for a row depends on the other rows; the other way it does not, and goes by what
+    training has kept.
+    """
+    for name, value in sorted(attributes(fresh).items()):
+        if name not in plan.recipe.text.tested or not isinstance(value, bool):
+            continue
+        for train in (value, not value):
+            switch = Switch("attribute", name, train, not train)
+            if _is_test_mode(replace(plan, switch=switch), fresh, x):
+                return switch
+    return NO_SWITCH
+
+
+def _is_test_mode(plan: Plan, fresh: Any, x: Array) -> bool:
+    other = x.copy()
+    other[1:] = 2 * other[1:] + 1
+    try:
+        call = Call(x, np.ones(x.shape[1]), np.zeros(x.shape[1]), None, LayerSettings())
+        trained = ClassLayer("", replace(plan, slots={}), Traits()).forward(call, fresh)
+    except LayerRaised:
+        return False
+    alone, beside = (_out(plan, trained.instance, rows, Mode.TEST) for rows in (x, other))
+    before, moved = _out(plan, fresh, x, Mode.TEST), _out(plan, fresh, other, Mode.TRAIN)
+    outs = (trained.out, alone, beside, before, moved)
+    if any(out is None or out.shape != x.shape for out in outs):
+        return False
+    first, same, kept, start, mixed = (np.asarray(out)[0] for out in outs)
+    return np.array_equal(same, kept) and not np.array_equal(same, start) and not np.array_equal(first, mixed)
 
 
 def _out(plan: Plan, instance: Any, x: Array, mode: Mode) -> Array | None:

@@ -36,10 +36,17 @@ def parameters_of(instance: Any, method: str, text: ClassText) -> list[inspect.P
     return found + _options(function) if function.args.kwarg else found
 
 
-def _written_parameters(function: ast.FunctionDef) -> list[inspect.Parameter]:
+def constructor(kind: type, text: ClassText) -> list[inspect.Parameter]:
+    """As the source shows it, where a decorator hides it."""
+    written = text.functions.get("__init__")
+    return parameters(kind) or (_written_parameters(written, inspect.Parameter.empty) if written else [])
+
+
+def _written_parameters(function: ast.FunctionDef, without: Any = None) -> list[inspect.Parameter]:
+    """``without`` stands for the default of those that have none, but for the first."""
     arguments = function.args
     given = arguments.args[1:]
-    defaults = [None] * (len(given) - len(arguments.defaults)) + [literal(d) for d in arguments.defaults]
+    defaults = [without] * (len(given) - len(arguments.defaults)) + [literal(d) for d in arguments.defaults]
     return [
         inspect.Parameter(a.arg, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=d if i >= 1 else inspect._empty)
         for i, (a, d) in enumerate(zip(given, defaults[-len(given) :] if given else [], strict=True))

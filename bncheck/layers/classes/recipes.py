@@ -13,7 +13,7 @@ from bncheck.arrays import Array
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Recorder, leaves, put
-from bncheck.layers.classes.methods import parameters, required
+from bncheck.layers.classes.methods import constructor, parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
 from bncheck.layers.classes.passes import backward_of, find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
@@ -38,6 +38,7 @@ _GAMMAS: Final[dict[str, list[tuple[int, ...]]]] = {
 FORMS: Final = 3
 _ANY_LENGTH: Final = 4
 _OF_A_WINDOW: Final = {"kernel", "stride", "pad", "padding", "window", "pool"}
+_RANKS: Final = {"dimensions", "dims", "dim", "ndim", "ndims", "numdims", "numdimensions", "rank"}
 _USUAL: Final = {"eps": 1e-5, "momentum": 0.9}
 
 
@@ -135,31 +136,31 @@ class Recipe:
                 setattr(instance, name, value)
             for one in self.preparations(instance, d, raw):
                 getattr(instance, one.method)(*one.given, **one.named)
-        _watch_optimizers(instance, self.text.optimizers)
+        _watch_optimizers(instance, self.text)
         _lend_helpers(instance, self.text.optimizers - self.text.tested)
         self._lend_numbers(instance)
         return instance
 
     def arguments(self, d: int, raw: Raw) -> dict[str, Any]:
         """Of the constructor."""
-        return self._arguments(parameters(self.kind), d, raw)
+        return self._arguments(constructor(self.kind, self.text), d, raw)
 
     def takes(self, role: str) -> bool:
-        return any(_role(p.name) == role for p in parameters(self.kind))
+        return any(_role(p.name) == role for p in constructor(self.kind, self.text))
 
     def guessed(self) -> list[str]:
         """The arguments of the constructor whose names say nothing."""
-        needed = [p.name for p in parameters(self.kind) if required(p) and not _role(p.name)]
+        needed = [p.name for p in constructor(self.kind, self.text) if required(p) and not _role(p.name)]
         known = {*names.WIDTHS, *_OF_A_WINDOW}
         return [name for name in needed if not known & {*words(name), flat(name)} and stand_in(name, 1, ()) is None]
 
     def default(self, role: str) -> Any:
-        found = [p.default for p in parameters(self.kind) if _role(p.name) == role and not required(p)]
+        found = [p.default for p in constructor(self.kind, self.text) if _role(p.name) == role and not required(p)]
         return found[0] if found else None
 
     def alternatives(self) -> list[Recipe]:
         """The other ways that this class leaves open, the likelier first."""
-        optional = any(_role(p.name) == "size" and not required(p) for p in parameters(self.kind))
+        optional = any(_role(p.name) == "size" and not required(p) for p in constructor(self.kind, self.text))
         prepares = bool(_preparations(self.kind))
         return [
             Recipe(self.kind, self.text, self.layout, form, sized, prepared)
@@ -174,8 +175,15 @@ class Recipe:
         return tuple(d if n == -1 else n or images.get(i, _ANY_LENGTH) for i, n in enumerate(given))
 
     def _arguments(self, wanted: list[Any], d: int, raw: Raw) -> dict[str, Any]:
-        values = {p.name: self._value(p, d, raw) for p in wanted}
+        values = {p.name: self._value(p, d, raw) for p in wanted} | self._counts(wanted)
         return {name: value for name, value in values.items() if value is not _SKIP}
+
+    def _counts(self, wanted: list[Any]) -> dict[str, int]:
+        """How many dimensions x has, asked for beside its columns: without the batch's, or with it."""
+        needed = [p.name for p in wanted if required(p)]
+        sized = any(_role(name) == "size" and flat(name) not in _RANKS for name in needed)
+        rank = (3 if self.layout in (CHANNELS_FIRST, CHANNELS_LAST) else 1) + self.form
+        return {name: rank for name in needed if sized and flat(name) in _RANKS and self.form < FORMS - 1}
 
     def _value(self, parameter: Any, d: int, raw: Raw) -> Any:
         role, needed = _role(parameter.name), required(parameter)
@@ -252,13 +260,18 @@ class Recipe:
                 put(instance, path, _USUAL[role])
 
 
-def _watch_optimizers(instance: Any, asked: frozenset[str]) -> None:
-    """What an optimizer of the user's own makes of a gradient need not show it; where none was given, one is lent."""
+def _watch_optimizers(instance: Any, text: ClassText) -> None:
+    """What an optimizer of the user's own makes of a gradient need not show it; where none was given, one is lent.
+
+    One of which the backward pass asks what no other knows stays.
+    """
+    asked, backward = text.optimizers, backward_of(type(instance))
     for path, value in list(leaves(instance)):
         name = str(path[-1][1])
         is_one = _role(name) == "optimizer" or words(name)[-1:] in (["opt"], ["optimizer"], ["optim"])
         steps = name in asked if value is None else any(hasattr(value, step) for step in names.STEPS)
-        if is_one and steps and not isinstance(value, dict):
+        known = value is None or all(hasattr(Recorder, one) for one in text.asked_of(name, backward))
+        if is_one and steps and known and not isinstance(value, dict):
             put(instance, path, Recorder())
 
 

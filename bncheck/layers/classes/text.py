@@ -40,6 +40,12 @@ class ClassText:
             if node.attr == attribute
         ]
 
+    def asked_of(self, attribute: str, method: str | None) -> set[str]:
+        """The methods of an object in an attribute that a method calls."""
+        inside = ast.walk(self.functions[method]) if method in self.functions else ()
+        called = [node.func for node in inside if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+        return {one.attr for one in called if isinstance(one.value, ast.Attribute) and one.value.attr == attribute}
+
     def returned(self, method: str) -> list[str] | None:
         """The names in the last return of several values; "" for what has none."""
         function = self.functions.get(method)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
+from bncheck.layers.conventions import spelled
 from bncheck.layers.dotted import Settings
 from bncheck.layers.enumerations import modes_of
 from bncheck.layers.functions.answering import Answering, role_in
@@ -52,7 +53,7 @@ START = {"mean": "zeros", "var": "ones"}
 
 
 def plain(name: str) -> str:
-    return name.lower().replace("_", "")
+    return spelled(name).lower().replace("_", "")
 
 
 def role_of(name: str) -> str:

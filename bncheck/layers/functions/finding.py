@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from inspect import Parameter
 from pathlib import PurePath
 from types import FunctionType
 from typing import Any
@@ -17,13 +15,12 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
-from bncheck.layers.functions.answering import Answering
-from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
 from bncheck.layers.functions.own_tensors import over_arrays, tensor_in
 from bncheck.layers.functions.pairs import Pair, pairs
+from bncheck.layers.functions.plans import cache_of, plans
 from bncheck.layers.functions.results import over_lists
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
@@ -31,7 +28,6 @@ from bncheck.layers.isolation import raised_here
 from bncheck.layers.protocol import Call
 
 RAISED, OUT_FAILED, DOUBTFUL, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(6)
-Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None = None) -> list[FunctionLayer]:
@@ -95,9 +91,17 @@ def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer
         layouts = FLAT
     bindings = by.bindings(pair.forward, pair.forward_name, source)
     inference = pair.inference and by.bindings(pair.inference, pair.inference_name, source)[0]
-    for layout in layouts:
-        for binding in bindings:
-            yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference)
+    for bare in (True, False) if _is_without_parameters(pair, source, bindings[0].named) else (False,):
+        for layout in layouts:
+            for binding in bindings:
+                yield FunctionLayer(name, pair, source, binding, keeper, layout, inference=inference, bare=bare)
+
+
+def _is_without_parameters(pair: Pair, source: Source, named: frozenset[str]) -> bool:
+    back = by.signature(pair.backward, pair.backward_name, source) if pair.backward else []
+    # A single letter stands for anything, and a g for a gradient before all.
+    asked = {by.role_of(one.name) for one in back if len(one.name) > 1}
+    return not {"gamma", "beta"} & {*named, *asked}
 
 
 def _fails_itself(pair: Pair, source: Source, keeper: Keeper, name: str) -> bool:
@@ -123,14 +127,14 @@ def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
         return OUT_FAILED, _planned(layer)
     except LayerRaised:
         return RAISED, layer
-    if made.out.shape != call.x.shape:
+    if made.out.shape != call.x.shape or (layer.bare and not _is_centred(made)):
         return OUT_FAILED, _planned(layer)
     if layer.binding.guessed and not _is_centred(made):
         return DOUBTFUL, layer
     if layer.pair.backward is None:
         return WORKS, layer
     best, reached = layer, -1
-    for plan in _plans(made):
+    for plan in plans(made):
         score, candidate = _tried_back(replace(layer, plan=plan), call)
         if score > reached:
             best, reached = candidate, score
@@ -152,6 +156,8 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
     try:
         made = layer.forward(call)
         result = made.returned(dout)
+        if layer.bare and len(layer.results(result)) != 1:
+            return OUT_FAILED, layer
         layer = replace(layer, order=_order(layer, call, dout, result))
         gradients = layer.gradients(made, result)
     except NotImplementedByLayer:
@@ -160,103 +166,6 @@ def _tried_back(layer: FunctionLayer, call: Call) -> tuple[int, FunctionLayer]:
         return BACKWARD_RAISED, layer
     right = gradients.dx.shape == call.x.shape and gradients.dgamma.shape == gradients.dbeta.shape == call.gamma.shape
     return WORKS if right else SHAPES_WRONG, layer
-
-
-# ---- the backward's arguments ----
-
-
-def cache_of(made: FunctionPass) -> Any:
-    """What the forward pass returns beside out and running statistics."""
-    items = made.items
-    given = {name: value for name, value in made.passed.items() if isinstance(value, dict)}
-    passed = list(given.values())
-    if len(items) == 1:
-        # What it was given may hold everything.
-        filled = [value for name, value in given.items() if by.plain(name) in by.CACHES.split()]
-        return (passed if len(passed) == 1 else filled if len(filled) == 1 else [None])[0]
-    out = made.layer.find_out(items, made.values["x"].shape)
-    statistics = "mean" in made.layer.binding.named
-    rest = [
-        (name, item)
-        for name, item in items
-        if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
-        if not (by.is_settings(name) and isinstance(item, dict))
-    ]
-    named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
-    packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]
-    values = [item for _, item in rest]
-    return (named or packed or [tuple(values) if len(values) > 1 else next(iter(values), None)])[0]
-
-
-def pool_of(made: FunctionPass) -> dict[str, Any]:
-    """What the forward pass leaves that has a name."""
-    pool, cache = {name: item for name, item in made.items if name}, cache_of(made)
-    if isinstance(cache, dict):
-        pool.update(cache)
-    elif hasattr(cache, "_asdict"):
-        pool.update(cache._asdict())
-    return pool
-
-
-def _plans(made: FunctionPass) -> list[Plan]:
-    pair, cache = made.layer.pair, cache_of(made)
-    assert pair.backward is not None
-    parameters = by.signature(pair.backward, pair.backward_name, made.layer.source)
-    asks = any(by.plain(one.name) in by.CACHES.split() for one in parameters)
-    plans = list[Plan]()
-    if isinstance(cache, dict) and not asks:
-        plans.append(lambda made, dout: ([dout], cache_of(made)))
-    named = _by_name(parameters, made)
-    plans += [named] if named else []
-    plans.append(lambda made, dout: ([dout, cache_of(made)], {}))
-    plans.append(lambda made, dout: ([cache_of(made), dout], {}))
-    if isinstance(cache, tuple | list):
-        plans.append(lambda made, dout: ([dout, *cache_of(made)], {}))
-    return plans
-
-
-def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
-    pool = pool_of(made)
-    incoming = _incoming(parameters, pool)
-    sources = list[tuple[str, str, str]]()
-    keywords = any(one.kind is one.KEYWORD_ONLY for one in parameters)
-    for one in parameters:
-        kind, key = ("dout", "") if one.name == incoming else _where(one.name, pool, made)
-        if kind:
-            sources.append((one.name, kind, key))
-        elif one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
-            if any(kind == "cache" for _, kind, _ in sources):
-                return None
-            sources.append((one.name, "cache", ""))
-
-    def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
-        given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
-        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
-        values = {name: given[kind].get(key) for name, kind, key in sources}
-        leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
-        return ([*values.values()], {}) if leading else ([], values)
-
-    return plan
-
-
-def _incoming(parameters: list[Parameter], pool: dict[str, Any]) -> str:
-    free = [one.name for one in parameters if one.name not in pool and by.plain(one.name) not in by.CACHES.split()]
-    unknown = [name for name in free if not by.role_of(name)]
-    likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
-    return next(iter(likely or unknown or free), "")
-
-
-def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, str]:
-    if by.plain(name) in by.CACHES.split():
-        return "cache", ""
-    if by.plain(name) in by.GRADS.split() and name not in made.passed:
-        return "grads", ""
-    if name in pool:
-        return "pool", name
-    if name in made.passed:
-        return "passed", name
-    role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
-    return ("role", role) if made.values.get(role) is not None else ("", "")
 
 
 # ---- the backward's results ----

@@ -49,6 +49,8 @@ class FunctionPass:
     dout: tuple[Array, Array] | None = None
     stepped: Array | None = None
     """gamma as the last backward pass left it, where it wrote into it."""
+    normalized: Array | None = None
+    """What functions without gamma and beta returned, before they were applied to it."""
     shapes: tuple[tuple[int, ...], ...] = ()
     """Of dx, dgamma and dbeta, as the last backward pass returned them."""
 
@@ -57,7 +59,11 @@ class FunctionPass:
         found = self.layer.find_out(self.items, self.values["x"].shape)
         if found is None:
             raise NotImplementedByLayer(f"{self.layer.name}: the forward pass returns {told(self.items)}")
-        return self.layer.rows(found, self.call.x.shape)
+        rows = self.layer.rows(found, self.call.x.shape)
+        if not self.layer.bare or rows.shape != self.call.x.shape:
+            return rows
+        self.normalized = rows
+        return np.asarray(self.call.gamma * rows + self.call.beta)
 
     @property
     def state(self) -> State:
@@ -116,7 +122,11 @@ class FunctionPass:
         return kept_by_functions(self.items, self.held, max(unpacked, key=len, default=()))
 
     def backward(self, dout: Array) -> Gradients:
-        return self.layer.gradients(self, self.returned(dout))
+        if self.normalized is None:
+            return self.layer.gradients(self, self.returned(dout))
+        # What comes after functions without gamma hands them dout * gamma.
+        dx = self.layer.gradients(self, self.returned(dout * self.call.gamma)).dx
+        return Gradients(dx, (dout * self.normalized).sum(axis=0), dout.sum(axis=0))
 
     def returned(self, dout: Array) -> Any:
         """What the backward function itself returns."""
@@ -181,6 +191,10 @@ class FunctionLayer:
     fixed: bool = False
     """Running statistics, once given, are what it normalizes by: giving them is its test mode."""
     inference: Binding | None = None
+    forms: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes of running statistics that are others than a parameter's."""
+    bare: bool = False
+    """They have no gamma and no beta, which are applied to what they return."""
     doubt: str = ""
     """Why it cannot be told that it is called as it is meant to be."""
     homes: dict[str, Home] = field(default_factory=dict)
@@ -224,8 +238,8 @@ class FunctionLayer:
             "mode": self.binding.words[test],
             "train": not test,
             "test": test,
-            "mean": parameter(running.mean) if running else None,
-            "var": parameter(running.var) if running else None,
+            "mean": self._shaped("mean", running.mean) if running else None,
+            "var": self._shaped("var", running.var) if running else None,
             "zeros": parameter(np.zeros_like(call.gamma)),
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
@@ -233,6 +247,9 @@ class FunctionLayer:
             "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
         }
+
+    def _shaped(self, role: str, value: Array) -> Array:
+        return value.reshape(self.forms[role]) if role in self.forms else self.layout.parameter(value)
 
     def _items(self, result: Any) -> by.Items:
         if isinstance(result, dict):
@@ -263,6 +280,8 @@ class FunctionLayer:
     def gradients(self, made: FunctionPass, result: Any) -> Gradients:
         items = self.results(result)
         found: list[Any] = [items[i][1] if i is not None and i < len(items) else None for i in self.order]
+        if self.bare and found[0] is not None:
+            found[1:] = made.call.gamma, made.call.beta  # in their place, for whoever applied them to know
         missing = [name for name, one in zip(Gradients._fields, found, strict=True) if one is None]
         if missing:
             raise NotImplementedByLayer(f"{self.pair.backward_name} returns no {', '.join(missing)}")

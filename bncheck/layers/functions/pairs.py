@@ -26,6 +26,10 @@ OTHERS = _words(
 )
 
 
+_RUN_TOGETHER = re.compile(r"batchnorm_*(forward|fwd|fprop|backward|backprop|back|bwd|bprop|grad|gradient)", re.I)
+"""batchnormforward, in which no capital and no underscore tells the parts."""
+
+
 class Pair(NamedTuple):
     name: str
     """That of the function it is told apart by."""
@@ -62,7 +66,7 @@ class Member(NamedTuple):
 
 
 def member(name: str) -> Member:
-    joined = re.sub(r"[bB]atch_*[nN]orm", "batchnorm", name)
+    joined = _RUN_TOGETHER.sub(r"batchnorm_\1", re.sub(r"[bB]atch_*[nN]orm", "batchnorm", name))
     tokens = [token.lower() for token in re.findall(r"\d+[dD]?|[A-Z]+(?![a-z])|[A-Z]?[a-z]+", joined)]
     if tokens and tokens[0][:1] == "d" and tokens[0][1:] in NORMS:
         tokens = ["backward", tokens[0][1:], *tokens[1:]]

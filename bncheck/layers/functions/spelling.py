@@ -23,6 +23,8 @@ Known = list[tuple[str, Any]]
 
 
 def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> Spelled:
+    if layer.bare:
+        raise Unspelled(f"gamma and beta are applied to what {layer.pair.forward_name} returns")
     if len(calls) > 1:
         raise Unspelled("functions keep nothing from one pass to the next")
     if hasattr(layer.pair.forward, "__wrapped__"):

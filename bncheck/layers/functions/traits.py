@@ -30,7 +30,7 @@ def sample(n: int = 5, d: int = 3, *, running: bool = False, **settings: Any) ->
 
 
 def with_conventions(layer: FunctionLayer) -> FunctionLayer:
-    named = layer.binding.named
+    layer, named = _formed(layer), layer.binding.named
     if (
         not MODES & named
         and "mean" in named
@@ -39,6 +39,22 @@ def with_conventions(layer: FunctionLayer) -> FunctionLayer:
         layer = replace(layer, fixed=_differs(layer, sample(), sample(running=True)))
     layer = replace(layer, homes={} if "mean" in layer.binding.named else _homes(layer))
     return replace(layer, takes_share=_takes_share(layer), repeats=_repeats(layer))
+
+
+def _formed(layer: FunctionLayer) -> FunctionLayer:
+    """Statistics that it does not take in the shape of a parameter it may take in that in which it returns them."""
+    start = sample(running=True)
+    if "mean" not in layer.binding.named or _out(layer, start) is not None:
+        return layer
+    try:
+        items = layer.forward(sample()).items
+    except LayerRaised:
+        return layer
+    shapes = {by.role_of(name): np.shape(item) for name, item in items if by.role_of(name) in by.START}
+    d = len(start.gamma)
+    forms = {role: tuple(-1 if n == d else n for n in shape) for role, shape in shapes.items() if d in shape}
+    other = replace(layer, forms=forms)
+    return layer if _out(other, start) is None else other
 
 
 def _homes(layer: FunctionLayer) -> dict[str, Home]:
@@ -109,7 +125,8 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
     start, test = sample(running=True), sample(running=True, mode=Mode.TEST)
     after = _running(layer, start) if works else None
     moved = after is not None and start.running is not None and not np.array_equal(after.mean, start.running.mean)
-    keeps = ("mean" in named and ("momentum" in named or moved)) or (moved and not layer.fixed)
+    # What only normalizes by the statistics it is given, and returns those it went by, averages nothing.
+    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed)
     wide = _out(layer, start.astype("longdouble")) if works else None
     other = _out(layer, sample(6, 7)) if works else None
     return Traits(
@@ -120,6 +137,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
         has_backward=pair.backward is not None,
         has_test_mode=bool(pair.inference or MODES & named or layer.fixed) or _differs(layer, start, test),
         keeps_statistics=keeps,
+        bare=layer.bare and works,
         widest="longdouble" if wide is not None and wide.dtype == np.longdouble else "float64",
         source=tuple(f"{file}:{name}" for name in known),
     )
@@ -141,4 +159,4 @@ def _recognised(layer: FunctionLayer, file: str, known: list[str], keeps: bool) 
     if layer.pair.backward is not None:
         order = sorted((i, name) for i, name in zip(layer.order, Gradients._fields, strict=True) if i is not None)
         parts.append(f"returns {', '.join(name for _, name in order)}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *["gamma and beta applied afterwards"] * layer.bare])

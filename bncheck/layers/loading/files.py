@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bncheck.errors import BadInput
 from bncheck.layers import isolation
 from bncheck.layers.loading import lifting, lost, stubs
-from bncheck.layers.loading.importing import FAILURES, Importer, ImportFails, failing, why
+from bncheck.layers.loading.importing import FAILURES, Importer, ImportFails, Siblings, failing, why
 from bncheck.layers.loading.source import NAMED_SO, Source, definitions, read
 from bncheck.layers.loading.targets import Place, existing, is_file, module_file, place_of, split
 
@@ -112,7 +112,9 @@ def _shown(error: SyntaxError) -> str:
 def _workshop(place: Place) -> isolation.Workshop:
     above = [folder for folder in list(place.file.parents)[: ANCESTORS + 1] if folder != folder.parent]
     last = [str(folder) for folder in (*above, Path.cwd()) if folder != place.root]
-    return isolation.Workshop([str(place.root)], last, str(place.file))
+    made = isolation.Workshop([str(place.root)], last, str(place.file))
+    made.finders.append(Siblings(made))
+    return made
 
 
 def _fresh(place: Place, importer: Importer) -> ModuleType:

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -84,6 +85,9 @@ class Importer:
     ) -> Any:
         if self._is_at_hand(name, level):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
+        known = None if level or self.workshop.depth else self.workshop.modules.get(name)
+        if known is not None and fromlist and all(hasattr(known, one) for one in fromlist):
+            return known
         with self.workshop.open():
             full = _absolute(name, globals, level)
             if self.everywhere and full not in sys.modules and locate(full, self.workshop.paths):
@@ -179,6 +183,34 @@ class Importer:
             self.missing.setdefault(name, []).append(member)
             return stubs.member(name, member)
         return found
+
+
+class Siblings(PathFinder):
+    """Gives each of the user's modules an ``__import__`` that still knows where they stand once the file is loaded."""
+
+    def __init__(self, workshop: isolation.Workshop) -> None:
+        self.importer = Importer(workshop, None)
+
+    def find_spec(  # type: ignore[override]
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or not isinstance(spec.loader, SourceFileLoader):
+            return None
+        if not isolation.is_users_file(str(spec.origin)):
+            return None
+        spec.loader = _Loader(name, spec.loader.path, self.importer)
+        return spec
+
+
+class _Loader(SourceFileLoader):
+    def __init__(self, name: str, path: str, importer: Importer) -> None:
+        super().__init__(name, path)
+        self.importer = importer
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": self.importer}
+        super().exec_module(module)
 
 
 def _absolute(name: str, namespace: Mapping[str, Any] | None, level: int) -> str:

@@ -22,6 +22,15 @@ from bncheck.layers.tensors.trials import counterpart, defined, is_backward, pla
 from bncheck.vocabulary import Mode
 
 
+def _on_what_there_is(config: Any) -> None:
+    """A file that asks for a platform which this machine lacks is run on one that it has."""
+    try:
+        sys.modules["jax"].devices()
+    except RuntimeError:
+        config.update("jax_platforms", None)
+        config.update("jax_platform_name", "cpu")
+
+
 @dataclass(frozen=True)
 class Jax:
     """Differentiates by vjp, and by the user's own rule where there is one."""
@@ -55,6 +64,7 @@ class Jax:
     @contextmanager
     def precision(self, dtype: Any) -> Iterator[None]:
         config: Any = sys.modules["jax"].config
+        _on_what_there_is(config)
         before = config.jax_enable_x64
         config.update("jax_enable_x64", before or dtype == np.float64)
         try:

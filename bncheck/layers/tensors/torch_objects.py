@@ -18,6 +18,8 @@ from bncheck.layers.tensors.torch_autograd import Torch, copied, home_of, torch,
 from bncheck.layers.tensors.walking import lines_through
 
 _SIGNATURES: WeakKeyDictionary[Any, Signature | None] = WeakKeyDictionary()
+_USUAL = {"eps": 1e-5, "momentum": 0.1, "flag": True}
+"""What a constructor is given that cannot do without them."""
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
 
 
@@ -213,8 +215,11 @@ def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
     if len(needed) > 1 + len(counts):
         return None
 
+    asked = [p.name for p in parameters if p.default is p.empty]
+
     def make(width: int, layout: str, values: dict[str, float]) -> Any:
         own = {name: values[role] for name, role in roles.items() if role in values}
+        own |= {name: _USUAL[roles[name]] for name in asked if name not in own and roles[name] in _USUAL}
         sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
         return awake(cls(**own, **sizes), width, layout)
 

@@ -1,0 +1,128 @@
+"""What the backward function of a pair is given: what the forward left, by name or as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from inspect import Parameter
+from typing import Any
+
+import numpy as np
+
+from bncheck.arrays import Array
+from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.answering import Answering
+from bncheck.layers.functions.binding import Values
+from bncheck.layers.functions.layer import FunctionPass
+
+Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
+
+
+def cache_of(made: FunctionPass) -> Any:
+    """What the forward pass returns beside out and running statistics."""
+    items = made.items
+    given = {name: value for name, value in made.passed.items() if isinstance(value, dict)}
+    passed = list(given.values())
+    if len(items) == 1:
+        # What it was given may hold everything.
+        filled = [value for name, value in given.items() if by.plain(name) in by.CACHES.split()]
+        return (passed if len(passed) == 1 else filled if len(filled) == 1 else [None])[0]
+    out = made.layer.find_out(items, made.values["x"].shape)
+    statistics = "mean" in made.layer.binding.named
+    rest = [
+        (name, item)
+        for name, item in items
+        if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
+        if not (by.is_settings(name) and isinstance(item, dict))
+    ]
+    named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
+    packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]
+    values = [item for _, item in rest]
+    return (named or packed or [tuple(values) if len(values) > 1 else next(iter(values), None)])[0]
+
+
+def pool_of(made: FunctionPass) -> dict[str, Any]:
+    """What the forward pass leaves that has a name."""
+    pool, cache = {name: item for name, item in made.items if name}, cache_of(made)
+    if isinstance(cache, dict):
+        pool.update(cache)
+    elif hasattr(cache, "_asdict"):
+        pool.update(cache._asdict())
+    return pool
+
+
+def plans(made: FunctionPass) -> list[Plan]:
+    pair, cache = made.layer.pair, cache_of(made)
+    assert pair.backward is not None
+    parameters = by.signature(pair.backward, pair.backward_name, made.layer.source)
+    asks = any(by.plain(one.name) in by.CACHES.split() for one in parameters)
+    found = list[Plan]()
+    if isinstance(cache, dict) and not asks:
+        found.append(lambda made, dout: ([dout], cache_of(made)))
+    named = _by_name(parameters, made)
+    found += [named] if named else []
+    found.append(lambda made, dout: ([dout, cache_of(made)], {}))
+    found.append(lambda made, dout: ([cache_of(made), dout], {}))
+    if isinstance(cache, tuple | list):
+        found.append(lambda made, dout: ([dout, *cache_of(made)], {}))
+    return found
+
+
+def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
+    pool = pool_of(made)
+    incoming = _incoming(parameters, pool, made.layer.bare)
+    sources = list[tuple[str, str, str]]()
+    keywords = any(one.kind is one.KEYWORD_ONLY for one in parameters)
+    for one in parameters:
+        kind, key = ("dout", "") if one.name == incoming else _where(one.name, pool, made)
+        if kind:
+            sources.append((one.name, kind, key))
+        elif one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
+            if any(kind == "cache" for _, kind, _ in sources):
+                return None
+            sources.append((one.name, "cache", ""))
+
+    def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
+        given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
+        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
+        values = {name: given[kind].get(key) for name, kind, key in sources}
+        leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
+        return ([*values.values()], {}) if leading else ([], values)
+
+    return plan
+
+
+def _incoming(parameters: list[Parameter], pool: dict[str, Any], bare: bool) -> str:
+    free = [one.name for one in parameters if one.name not in pool and by.plain(one.name) not in by.CACHES.split()]
+    unknown = [name for name in free if not by.role_of(name) or (bare and by.role_of(name) in ("gamma", "beta"))]
+    likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
+    return next(iter(likely or unknown or free), "")
+
+
+def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, str]:
+    if by.plain(name) in by.CACHES.split():
+        return "cache", ""
+    if by.plain(name) in by.GRADS.split() and name not in made.passed:
+        return "grads", ""
+    if name in pool:
+        return "pool", name
+    if name in made.passed:
+        return "passed", name
+    if alike := _alike(name, pool):
+        return "pool", alike
+    if alike := next((one for one in made.passed if by.plain(one) == by.plain(name)), ""):
+        return "passed", alike
+    role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
+    return ("role", role) if made.values.get(role) is not None else ("", "")
+
+
+def _alike(name: str, pool: dict[str, Any]) -> str:
+    """mean is what the forward pass calls sample_mean, where nothing else that it leaves is a mean of the batch's."""
+    own = [one for one in pool if not by.is_kept(one) and _bare(one) == _bare(name)]
+    return own[0] if len(own) == 1 else ""
+
+
+def _bare(name: str) -> str:
+    word = re.sub(r"^(batch|sample|mini)+", "", by.plain(name))
+    role = by.role_of(word)
+    return role if role in by.START else word
