@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from bncheck.batch import Batch, assemble, generate
+    from bncheck.benchmark import BenchReport
     from bncheck.checks.api import check
     from bncheck.checks.gradients import check_gradients
     from bncheck.checks.stress import stress
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from bncheck.grid import Grid, StressReport
     from bncheck.report import Report
     from bncheck.settings import CheckSettings, LayerSettings
+    from bncheck.timing.run import bench
     from bncheck.tracing import TraceReport
     from bncheck.vocabulary import Method, Mode, Verdict
 
 _HOMES = {
     "BadInput": "errors",
     "Batch": "batch",
+    "BenchReport": "benchmark",
     "CheckSettings": "settings",
     "Grid": "grid",
     "LayerSettings": "settings",
@@ -32,6 +35,7 @@ _HOMES = {
     "StressReport": "grid",
     "Verdict": "vocabulary",
     "assemble": "batch",
+    "bench": "timing.run",
     "check": "checks.api",
     "check_gradients": "checks.gradients",
     "generate": "batch",
@@ -41,6 +45,7 @@ _HOMES = {
 __all__ = [
     "BadInput",
     "Batch",
+    "BenchReport",
     "CheckSettings",
     "Grid",
     "LayerSettings",
@@ -51,6 +56,7 @@ __all__ = [
     "TraceReport",
     "Verdict",
     "assemble",
+    "bench",
     "check",
     "check_gradients",
     "generate",

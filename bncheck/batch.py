@@ -87,6 +87,13 @@ class Batch:
     def d(self) -> int:
         return int(self.x.shape[1])
 
+    def narrowed(self, dtype: str) -> Batch:
+        """The same in ``dtype``, where that is narrower."""
+        if np.dtype(dtype).itemsize >= self.x.dtype.itemsize:
+            return self
+        arrays = {name: getattr(self, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
+        return replace(self, **arrays, running=self.running.astype(dtype) if self.running else None)
+
     def place(self, row: int, column: int) -> tuple[int, ...]:
         """Where an entry of x stands in the array as it was given."""
         return self.layout.index(row, column) if self.layout else (int(row), int(column))

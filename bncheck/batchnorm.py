@@ -94,11 +94,21 @@ def backward(dout: Array, x: Array, gamma: Array, eps: float, running: Statistic
     Their sum is dx.  With ``running`` given the statistics are constants and only the direct path is left.
     """
     centred, inv = centre(x, eps, running)
-    xhat = centred * inv
-    g = dout * gamma
-    through_statistics = 0 if running is not None else g.mean(axis=0) + xhat * (g * xhat).mean(axis=0)
-    dx = inv * (g - through_statistics)
-    return Gradients(dx, dgamma=(dout * xhat).sum(axis=0), dbeta=dout.sum(axis=0))
+    # In place where a table is not needed again: of a large batch, every new one costs as much as its arithmetic.
+    xhat = np.multiply(centred, inv, out=centred)
+    product = dout * xhat
+    dgamma = product.sum(axis=0)
+    g = np.multiply(dout, gamma, out=product)
+    dx = g
+    if running is None:
+        # g is formed twice, which costs less than a third table would.
+        through_variance = np.multiply(g, xhat, out=g).mean(axis=0)
+        through_statistics = np.multiply(xhat, through_variance, out=xhat)
+        g = np.multiply(dout, gamma, out=product)
+        through_statistics += g.mean(axis=0)
+        dx = np.subtract(g, through_statistics, out=g)
+    dx *= inv
+    return Gradients(dx, dgamma, dbeta=dout.sum(axis=0))
 
 
 def update_running(running: Statistics, batch: Statistics, momentum: float) -> Statistics:

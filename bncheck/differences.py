@@ -35,39 +35,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
+from bncheck.stencils import CENTRAL, Stencil
 from bncheck.stream import Stream
 
 Function = Callable[[Array, Array], Array]
 """f(argument (P, M), columns (M,)) -> output (N, M); lane m is a copy of column columns[m]."""
 Tick = Callable[[float], object]
-
-
-class Stencil(NamedTuple):
-    """f'(x) ~ sum_k weights[k] * f(x + offsets[k] * h) / h, with an error of h**order.
-
-    The weights solve sum_k weights[k] * offsets[k]**m = (1 if m == 1 else 0) for m = 0, 1, ..., order:
-    the Taylor expansion of f, term by term.
-    """
-
-    name: str
-    offsets: tuple[complex, ...]
-    weights: tuple[complex, ...]
-    order: int
-
-    @property
-    def cancels(self) -> bool:
-        """Whether nearby values are subtracted, so that rounding is divided by the step."""
-        return not any(isinstance(offset, complex) for offset in self.offsets)
-
-
-# Derivations beside the constants: each is the solution of the conditions above for its offsets.
-FORWARD = Stencil("forward", (1, 0), (1, -1), order=1)
-CENTRAL = Stencil("central", (1, -1), (1 / 2, -1 / 2), order=2)
-# (4 central(h) - central(2h)) / 3: one step of Richardson's extrapolation, written out.
-RICHARDSON = Stencil("richardson", (1, -1, 2, -2), (2 / 3, -2 / 3, -1 / 12, 1 / 12), order=4)
-# Im f(x + ih) / h: no subtraction, no cancellation (Squire & Trapp, SIAM Review 40, 1998).
-COMPLEX = Stencil("complex", (1j,), (-1j,), order=2)
-STENCILS = {s.name: s for s in (CENTRAL, FORWARD, RICHARDSON, COMPLEX)}
 
 
 class _Probe(NamedTuple):
@@ -155,6 +128,23 @@ def differentiate(
     return Derivative(value, error, witness.noise, h)
 
 
+def quotients(
+    f: Function,
+    x: Array,
+    weights: Array,
+    stencil: Stencil,
+    step: Array,
+    *,
+    whole: bool = False,
+    tick: Tick | None = None,
+) -> Array:
+    """(P, D), the difference quotients of L_j at the ``step`` given, (D,) in units of x: no choice and no error bar.
+
+    The other arguments are those of ``differentiate``.  Where the step moves nothing there is no number.
+    """
+    return _Run(f, x, weights, tick, whole).entries(stencil, step)
+
+
 def evaluations(rows: int, stencil: Stencil, linear: bool) -> int:
     """Evaluations of f that ``differentiate`` makes on an argument of so many rows, as a rule."""
     entries = rows * sum(offset != 0 for offset in stencil.offsets)
@@ -235,6 +225,7 @@ class _Run:
         for columns, depth in self.blocks(len(self.x)):
             width = columns.stop - columns.start
             lanes = np.tile(np.arange(columns.start, columns.stop), depth)
+            # A copy in any case: it is written to.
             argument = _copies(self.x[:, columns], depth).astype(dtype)
             weights = _copies(self.weights[:, columns], depth)
             for top in range(0, len(self.x), depth):
@@ -301,8 +292,10 @@ class _Run:
 
 
 def _copies(table: Array, count: int) -> Array:
-    """``count`` copies side by side, (N, count * width), in C order."""
-    return np.tile(table, (1, count))
+    """``count`` copies side by side, (N, count * width), in the memory order of the table; one is the table itself."""
+    if count == 1:
+        return table
+    return np.tile(table.T, (count, 1)).T if table.flags.fnc else np.tile(table, (1, count))
 
 
 def _add(total: Array | None, out: Array, ratio: complex) -> Array:

@@ -14,15 +14,16 @@ from bncheck.batch import BYTES_PER_ENTRY, DTYPES, Batch, absent, natural
 from bncheck.errors import BadInput
 from bncheck.stream import Stream
 
-_BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
+BLOCK = 1 << 17  # entries of a block: its dozen arrays fit the last cache
+_LINE = 64  # bytes of a line of the cache, nearly everywhere
 _TALL = 1024  # rows from which a block is laid out column by column
 BYTES_IN_WORK = 26 * 8
 """What an entry of a block takes while it is checked: x, dout, the gradients and bounds, in float64."""
 
 
-def blocks(batch: Batch, apart: bool) -> Iterator[slice]:
-    """Blocks of columns that fit a cache and the budget; all columns at once where they cannot be taken apart."""
-    width = max(1, _BLOCK // batch.n) if apart else batch.d
+def blocks(batch: Batch, apart: bool, entries: int = BLOCK) -> Iterator[slice]:
+    """Blocks of columns that fit a cache (``entries``) and the budget; all at once where they cannot be taken apart."""
+    width = max(1, entries // batch.n) if apart else batch.d
     if batch.budget is not None:
         width = min(width, at_once(batch))
     return (slice(left, min(left + width, batch.d)) for left in range(0, batch.d, width))
@@ -33,10 +34,34 @@ def at_once(batch: Batch) -> int:
     return batch.d if batch.budget is None else max(1, batch.budget // (batch.n * BYTES_IN_WORK))
 
 
-def column_block(batch: Batch, block: slice | list[int]) -> Batch:
-    """The batch that these columns make, in memory; of many rows, one column after the other."""
+class Strips:
+    """Blocks of the columns of one table, taken from left to right, in memory; of many rows, one column after another.
+
+    A line of the cache holds several numbers of a row: of a table that lies row by row, narrow blocks are cut from
+    strips of so many columns, each of which is gathered once.
+    """
+
+    def __init__(self, table: Array, budget: int | None = None) -> None:
+        apart = len(table) >= _TALL and budget is None and not table.flags.fnc
+        self.table, self.width = table, _LINE // table.itemsize if apart else 1
+        self.left, self.strip = 0, table[:, :0]
+
+    def cut(self, block: slice | list[int]) -> Array:
+        if not isinstance(block, slice):
+            return laid_out(self.table[:, block])
+        if not self.left <= block.start <= block.stop <= self.left + self.strip.shape[1]:
+            self.left = block.start
+            self.strip = laid_out(self.table[:, self.left : max(block.stop, self.left + self.width)])
+        return self.strip[:, block.start - self.left : block.stop - self.left]
+
+
+def column_block(batch: Batch, block: slice | list[int], tables: tuple[Strips, Strips] | None = None) -> Batch:
+    """The batch that these columns make, in memory; ``tables`` are x and dout where blocks are taken one after another.
+
+    The arrays are not to be written to.
+    """
     which = np.arange(batch.d)[block]
-    x, dout = (laid_out(table[:, block]) for table in (batch.x, batch.dout))
+    x, dout = (table.cut(block) for table in tables or (Strips(batch.x, 0), Strips(batch.dout, 0)))
     storage.release(batch.x)
     storage.release(batch.dout)
     running = batch.running.take(which) if batch.running else None
@@ -46,7 +71,13 @@ def column_block(batch: Batch, block: slice | list[int]) -> Batch:
 
 def laid_out(table: Array) -> Array:
     """A copy in memory, with many rows one column after the other."""
-    return np.array(table, order="F" if len(table) >= _TALL else "C")
+    if len(table) < _TALL:
+        return np.array(table, order="C")
+    copy = np.empty(table.shape, table.dtype, order="F")
+    # A row of the table is a line of the cache or more, of which every column takes its part before it is lost.
+    for top in range(0, len(table), _TALL):
+        copy[top : top + _TALL] = table[top : top + _TALL]
+    return copy
 
 
 def fits(x: Array, budget: int | None) -> bool:

@@ -28,6 +28,12 @@ def budget(asked: int | None) -> int | None:
     return asked if asked is not None else there and there // 2
 
 
+def fits(needed: int) -> bool:
+    """Whether that many bytes are there, as far as the system says."""
+    there = total()
+    return there is None or needed <= there
+
+
 def require_bytes(needed: int, what: str) -> None:
     """Raise BadInput where that many bytes exceed this machine."""
     there = total()

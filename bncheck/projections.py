@@ -34,6 +34,9 @@ from bncheck.arrays import Array
 from bncheck.differences import Function, Tick
 from bncheck.stream import Stream
 
+Along = Callable[[Array, Array, tuple[int, ...]], tuple[Array, Array]]
+"""(direction (N, 1) or (N, D), lengths (D,), K multiples) -> what L_j changes by at each of x + multiple * lengths *
+direction, (K, D), and the sum of the squares of what f changes by at the first, (D,)."""
 BESIDE = 16
 """Evaluations that a projected check makes beside the four of each direction, at the most."""
 _SAFETY = 4.0
@@ -43,6 +46,8 @@ _OFFSETS = (1, -1, 2, -2)
 _CENTRAL = np.array([1 / 2, -1 / 2, 0, 0])
 _RICHARDSON = np.array([2 / 3, -2 / 3, -1 / 12, 1 / 12])
 _FLUTTER = np.array([-4, -4, 1, 1]) / math.sqrt(70)  # the fourth difference, of the size of one value's noise
+_KEPT = 1 << 26  # bytes
+_SPARE = 1 << 21  # numbers; larger blocks go back to the system in any case
 _IMPROBABLE = 8.0  # t above: a sum of random signs beyond it has a probability below 3e-14
 
 
@@ -90,7 +95,12 @@ def how_many(confidence: float) -> int:
 
 def improbable(table: Array) -> Array:
     """What sums over the rows with random signs hardly exceed, where each entry may be off by so much."""
-    return np.asarray((_IMPROBABLE if len(table) > 1 else 1) * np.linalg.norm(table, axis=0))
+    return unlikely(np.linalg.norm(table, axis=0), len(table))
+
+
+def unlikely(norms: Array, rows: int) -> Array:
+    """The same, where the 2-norms of the columns are known."""
+    return np.asarray((_IMPROBABLE if rows > 1 else 1) * norms)
 
 
 class Directions:
@@ -98,7 +108,11 @@ class Directions:
 
     def __init__(self, rows: int, count: int, seed: int) -> None:
         draws = (Stream(seed, "direction", k).signs(rows) for k in range(count))
-        self.signs = np.array([draw.astype(np.int8) for draw in draws])
+        # As numbers they need not be converted for every block; of very many rows, they take too much memory.
+        kept = np.float64 if rows * count * 8 <= _KEPT else np.int8
+        self.signs = np.array([draw.astype(kept) for draw in draws])
+        self.lumps = self.signs.sum(axis=1, dtype=np.float64)[:, None]
+        """(K, 1), the projections of a column of ones."""
 
     @classmethod
     def enough(cls, rows: int, confidence: float, seed: int) -> Directions:
@@ -106,7 +120,7 @@ class Directions:
 
     def __iter__(self) -> Iterator[Array]:
         """Each as a column of float64."""
-        return (row.astype(np.float64)[:, None] for row in self.signs)
+        return (row.astype(np.float64, copy=False)[:, None] for row in self.signs)
 
     @property
     def missed(self) -> float:
@@ -114,8 +128,10 @@ class Directions:
         return float(2.0 ** -len(self.signs))
 
     def of(self, table: Array) -> Array:
-        """(K, D), the projections of a table (N, D), in float64."""
-        wide = table.astype(np.float64, copy=False)
+        """(K, D), the projections of a table (N, D), in float64 or what is wider."""
+        wide = table.astype(np.promote_types(table.dtype, np.float64), copy=False)
+        if self.signs.dtype == np.float64:
+            return np.asarray(self.signs @ wide)
         return np.array([signs[:, 0] @ wide for signs in self])
 
     def bound(self, table: Array) -> Array:
@@ -124,7 +140,9 @@ class Directions:
 
     def rounding(self, table: Array) -> Array:
         """(D,), what summing the projections in float64 may be off by."""
-        terms, sizes = len(table), np.abs(table, dtype=np.float64).sum(axis=0, where=np.isfinite(table))
+        terms, sizes = len(table), np.abs(table, dtype=np.float64).sum(axis=0)
+        if not np.isfinite(sizes).all():
+            sizes = np.abs(table, dtype=np.float64).sum(axis=0, where=np.isfinite(table))
         return np.asarray(np.finfo(np.float64).eps * min(terms, 4 * math.sqrt(terms)) * sizes)
 
 
@@ -134,6 +152,8 @@ def line(f: Function, x: Array, weights: Array, tick: Tick | None = None) -> Lin
     Nothing stays in memory but two arrays of the size of x.
     """
     columns = np.arange(x.shape[1])
+    # As in differences.py: a larger block freed before keeps the memory of the evaluations at hand.
+    np.empty(min(16 * x.size, _SPARE))
 
     def evaluated(argument: Array) -> Array:
         out = np.asarray(f(argument, columns), dtype=argument.dtype)
@@ -152,13 +172,31 @@ def line(f: Function, x: Array, weights: Array, tick: Tick | None = None) -> Lin
                 np.add(change, change, out=change)
             out = evaluated((np.add if offset > 0 else np.subtract)(x, change, out=argument))
             moved = np.subtract(out, base, out=out)
-            changes.append(_along(weights, moved))
-            swing = np.sqrt(_along(moved, moved) / len(x)) if swing is None else swing
+            changes.append(inner(weights, moved))
+            swing = np.sqrt(inner(moved, moved) / len(x)) if swing is None else swing
         assert swing is not None
         return Evaluated(np.array(changes), swing)
 
-    norm, eps = np.sqrt(_along(weights, weights)), np.finfo(x.dtype).eps
-    common = math.log2(2 * len(x)) * np.abs(_along(weights, base))
+    return _line(at, weights, base)
+
+
+def walked(along: Along, weights: Array, base: Array, tick: Tick | None = None) -> Line:
+    """The same of a function that is evaluated elsewhere; ``base`` (N, D) is its value at x."""
+
+    def at(direction: Array, lengths: Array) -> Evaluated:
+        changes, squares = along(direction, lengths, _OFFSETS)
+        if tick is not None:
+            tick(len(_OFFSETS))
+        return Evaluated(changes, np.sqrt(squares / len(base)))
+
+    if tick is not None:
+        tick(1)
+    return _line(at, weights, base)
+
+
+def _line(at: Callable[[Array, Array], Evaluated], weights: Array, base: Array) -> Line:
+    norm, eps = np.sqrt(inner(weights, weights)), np.finfo(base.dtype).eps
+    common = math.log2(2 * len(base)) * np.abs(inner(weights, base))
     storing = eps * (norm * np.abs(base).max(axis=0) + common)
     return Line(at, norm, np.abs(weights.sum(axis=0)), storing, base)
 
@@ -211,6 +249,9 @@ def _step(noise: Array, linear: bool) -> Array:
     return np.ones_like(noise) if linear else np.asarray(np.minimum(noise, _LARGEST_NOISE) ** (2 / 7))
 
 
-def _along(a: Array, b: Array) -> Array:
+def inner(a: Array, b: Array) -> Array:
     """(D,), the inner products of the columns."""
+    if a.flags.fnc and b.flags.fnc and a.dtype == b.dtype:
+        # Column by column in memory, they are inner products of vectors.
+        return np.asarray(np.matmul(a.T[:, None, :], b.T[:, :, None])[:, 0, 0])
     return np.asarray(np.einsum("nd,nd->d", a, b))

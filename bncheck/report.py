@@ -97,6 +97,18 @@ class Coverage(NamedTuple):
     """... where the largest of them is off by more than this, in units of the typical size of the terms of dx."""
 
 
+class Entries(NamedTuple):
+    """One gradient entry by entry, for whoever draws it; float64 arrays of the shape that the gradient should have."""
+
+    name: str
+    analytic: Any
+    numeric: Any
+    error_bar: Any
+    """Of the numeric values."""
+    excess: Any
+    """|a - n| in units of what is allowed, or with rtol the relative error in units of that: wrong above 1."""
+
+
 class Probe(NamedTuple):
     """The same check on a batch of bncheck's own, made where the user's batch could not show a mistake."""
 
@@ -135,6 +147,10 @@ class Report:
     sections: tuple[Section, ...] = ()
     probes: tuple[Probe, ...] = ()
     coverage: Coverage | None = None
+    entries: tuple[Entries, ...] = ()
+    """Only where they were asked for; no part of the JSON."""
+    graph: Any = None
+    """A TraceReport of the same layer on the same batch; likewise."""
 
     @property
     def raised(self) -> bool:
@@ -146,7 +162,7 @@ class Report:
         raw = dict(vars(self))
         raw["gradients"] = _by_name(self.gradients)
         raw["probes"] = [{**p._asdict(), "gradients": _by_name(p.gradients)} for p in self.probes]
-        del raw["sections"]
+        del raw["sections"], raw["entries"], raw["graph"]
         if self.sections:
             raw["sections"] = {s.name: s.verdict for s in self.sections}
         return dict(plain({"schema": SCHEMA, **raw}))

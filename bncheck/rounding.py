@@ -32,19 +32,23 @@ term by term the gradients are off by
 
 where the natural scale of a gradient is the size of its terms before they cancel: a gradient that is
 exactly zero on paper is not to be judged by its own size.
+
+A layer may divide by something else than the root, inv = f(var), and have the right gradients all the same.  With
+bend = -2 f'(var), which is inv³ in the definition, its third path is bend (x - mean) mean(g (x - mean)): bend / inv³
+times what stands above, for its own xhat and inv.  kappa, delta and iota are in proportion to inv.  What is a relative
+error of inv in the definition is one of bend (var + eps) / inv times that here; in the definition that factor is 1.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics, batch_statistics
 from bncheck.layers.protocol import Call
-from bncheck.views import View
 from bncheck.vocabulary import Mode
 
 _SAMPLE = 64  # rows of a column that tell whether its values repeat
@@ -57,62 +61,55 @@ class Allowance(NamedTuple):
     rounding: Gradients
 
 
-def allowance(call: Call, dout: Array, dtype: np.dtype[Any]) -> Allowance:
-    """What a good implementation that computes in ``dtype`` may be off by, entry by entry."""
-    wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype), len(dout)
-    c, delta, iota, inv, relative, eta = column[:6]
-    xhat, g = column.xhat(wide.x), dout * wide.gamma
-    products = dout * xhat
-    sizes = np.abs(products).sum(axis=0)
-    scale = inv * np.abs(g)
-    rounding = relative * scale
-    if column.of_batch:
-        through = np.abs(wide.gamma) * sizes / n
-        mu = (delta * np.abs(g.sum(axis=0)) + iota * _norm(g) + column.alike(g * xhat)) / n + relative * through
-        mu = mu + eta * inv
-        scale = scale + inv * (np.abs(g).mean(axis=0) + np.abs(xhat) * through)
-        rounding = relative * scale + inv * (
-            column.alike(g) / n + (delta + iota) * np.abs((g * xhat).mean(axis=0)) + (np.abs(xhat) + delta) * mu
-        )
-        # The gradient of the variance, node by node a number of its own, may underflow.
-        rounding = rounding + 2 * eta * np.abs(wide.x - column.mean)
-    dbeta = c * np.abs(dout).sum(axis=0) + column.alike(dout)
-    dgamma = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + relative * sizes + column.alike(products)
-    lost = n * eta
-    return Allowance(
-        Gradients(scale, sizes, np.abs(dout).sum(axis=0)), Gradients(rounding + lost, dgamma + lost, dbeta + lost)
-    )
+class Forward(Protocol):
+    """What a layer multiplies x - mean by, as a function of the variance; (D,) each."""
+
+    @property
+    def inv(self) -> Array:
+        """f(var)."""
+
+    @property
+    def bend(self) -> Array:
+        """-2 f'(var)."""
+
+    @property
+    def gamma(self) -> Array:
+        """As far as it is applied."""
 
 
-def allowance_along(call: Call, dout: Array, dtype: np.dtype[Any], view: View) -> Array:
-    """What the projections of dx may be off by, (K, D), where a good implementation computes in ``dtype``.
+def allowance(call: Call, dout: Array, dtype: np.dtype[Any], own: Forward | None = None) -> Allowance:
+    """What a good implementation that computes in ``dtype`` may be off by, entry by entry.
 
-    Most of what an entry may be off by is common to its column, an error of the mean, of inv, of mean(g) or of
-    m = mean(g * xhat), each with a shape that is known: its projection is as well.  Only the last roundings of every
-    entry are its own:
-
-        rho (|s . dx| + 2 inv |m| |s . xhat|) + inv |s . 1| (c u mean|g| + w(g) / N + delta (|m| + mu))
-            + inv |s . xhat| mu + what the view makes of 8 u (natural scale) + inv iota (|m| + mu) + 2 eta |x - mean|
+    ``own`` is what its forward pass computes, where that is not the definition.
     """
-    wide, dout = call.astype(np.float64), dout.astype(np.float64)
-    column, n = _Column.of(wide, dtype), len(dout)
-    xhat, g = column.xhat(wide.x), dout * wide.gamma
-    size = np.abs(g)
-    if not column.of_batch:
-        own = 8 * column.u * column.inv * size + column.eta
-        return np.asarray(column.relative * np.abs(view.of(column.inv * g)) + view.bound(own))
-    mean, m, through = g.mean(axis=0), (g * xhat).mean(axis=0), np.abs(g * xhat).mean(axis=0)
-    mu = (column.delta * np.abs(n * mean) + column.iota * _norm(g) + column.alike(g * xhat)) / n
-    mu = mu + column.relative * through + column.eta * column.inv
-    ones, along = np.abs(view.of(np.ones((n, 1)))), np.abs(view.of(xhat))
-    of_mean = column.c * size.mean(axis=0) + column.alike(g) / n + column.delta * (np.abs(m) + mu)
-    dx = view.of(column.inv * (g - mean - xhat * m))
-    common = column.relative * (np.abs(dx) + 2 * column.inv * np.abs(m) * along)
-    common = common + column.inv * (ones * of_mean + along * mu)
-    own = 8 * column.u * column.inv * (size + size.mean(axis=0) + np.abs(xhat) * np.abs(m))
-    own += column.inv * column.iota * (np.abs(m) + mu) + 2 * column.eta * np.abs(wide.x - column.mean) + n * column.eta
-    return np.asarray(common + view.bound(own))
+    wide, dout = call.astype(np.float64), dout.astype(np.float64, copy=False)
+    column, n = Column.of(wide, dtype, own), len(dout)
+    c, delta, iota, inv, relative, eta = column[:6]
+    gamma, bent, xhat = np.abs(column.gamma), column.bent, column.xhat(wide.x)
+    # What is summed over g is summed over dout, since gamma is the same in all rows; tables are reused.
+    products = dout * xhat
+    signed, repeated = np.abs(products.sum(axis=0)), column.alike(products)
+    sizes = np.abs(products, out=products).sum(axis=0)
+    lengths = np.abs(dout, out=products)
+    total, xhat = lengths.sum(axis=0), np.abs(xhat, out=xhat)
+    of_mean = delta * np.abs(dout.sum(axis=0)) + iota * _norm(dout) + repeated
+    dbeta, dgamma = c * total + column.alike(dout), of_mean + relative * sizes
+    scale = np.multiply(lengths, inv * gamma, out=lengths)
+    if column.of_batch:
+        through = gamma * sizes / n
+        mu = gamma * of_mean / n + relative * through + eta * inv
+        scale += inv * gamma * total / n
+        scale += xhat * (inv * bent * through)
+        # The gradient of the variance, node by node a number of its own, may underflow: by eta |x - mean|.
+        xhat *= inv * bent * mu + np.divide(2 * eta, inv, out=np.zeros_like(inv), where=inv > 0)
+        of_variance = (delta + iota) * gamma * signed / n + delta * mu
+        xhat += inv * (gamma * column.alike(dout) / n + bent * of_variance)
+        rounding = np.add(xhat, relative * scale, out=xhat)
+    else:
+        rounding = np.multiply(scale, relative, out=xhat)
+    lost = n * eta
+    rounding += lost
+    return Allowance(Gradients(scale, sizes, total), Gradients(rounding, dgamma + lost, dbeta + lost))
 
 
 def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
@@ -121,10 +118,22 @@ def forward_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
     xhat is off by delta + iota + r |xhat|, in the terms above, and two more roundings make out of it.
     """
     wide = call.astype(np.float64)
-    column = _Column.of(wide, dtype)
-    scaled = np.abs(wide.gamma * column.xhat(wide.x))
-    last = 4 * column.u * (scaled + np.abs(wide.beta))
-    return np.asarray(np.abs(wide.gamma) * (column.delta + column.iota) + column.relative * scaled + last + column.eta)
+    column = Column.of(wide, dtype)
+    gamma, allowed = np.abs(wide.gamma), column.xhat(wide.x)
+    np.abs(allowed, out=allowed)
+    allowed *= gamma * (column.relative + 4 * column.u)
+    allowed += gamma * (column.delta + column.iota) + 4 * column.u * np.abs(wide.beta) + column.eta
+    return allowed
+
+
+def variance_allowance(call: Call, dtype: np.dtype[Any]) -> Array:
+    """The relative error, (D,), that the variance of ``call.x`` may have from ``dtype``.
+
+    Two passes leave twice what they leave in inv.  Updating mean and variance row by row is as good an algorithm for
+    anybody who has one pass, and leaves up to N u kappa (Chan, Golub & LeVeque 1983, table 1).
+    """
+    column = Column.of(call.astype(np.float64), dtype)
+    return np.asarray(2 * column.relative + column.delta)
 
 
 def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
@@ -134,7 +143,7 @@ def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
     2 |x - mean| e + e^2; the relative error r of the variance is that of its root and of inv, at most.
     """
     wide = call.astype(np.float64)
-    column = _Column.of(wide, dtype)
+    column = Column.of(wide, dtype)
     inv, r, eta = column.inv, column.relative, column.eta
     centred, xhat = wide.x - column.mean, column.xhat(wide.x)
     off = (column.delta + column.iota) / inv
@@ -154,7 +163,38 @@ def value_allowance(call: Call, dtype: np.dtype[Any]) -> dict[str, Array]:
     return {name: np.asarray(error + eta) for name, error in found.items()}
 
 
-class _Column(NamedTuple):
+class Scatter(NamedTuple):
+    """What the columns of x are like, in any arithmetic; (D,) each."""
+
+    mean: Array
+    var: Array
+    of_batch: bool
+    """Whether these are the batch's own; otherwise they are those that test mode normalizes by."""
+    largest: Array
+    """max|x|"""
+    total: Array
+    """|sum(x)|"""
+    repeated: Array
+    """The share of the values that repeat another, by a sample of the rows."""
+    rows: int
+
+    @classmethod
+    def of(cls, call: Call) -> Scatter:
+        x, fixed = call.x, call.running if call.settings.mode is Mode.TEST else None
+        mean, var = fixed or batch_statistics(x)
+        sample = np.sort(x[:: max(1, len(x) // _SAMPLE)], axis=0)
+        repeated = np.mean(np.diff(sample, axis=0) == 0, axis=0) if len(sample) > 1 else np.ones(x.shape[1])
+        largest = np.maximum(x.max(axis=0), -x.min(axis=0))
+        return cls(mean, var, fixed is None, largest, np.abs(len(x) * mean), repeated, len(x))
+
+    def alike(self, u: float) -> Array:
+        """w(x), as far as x is of the kind that needs it."""
+        # w for the values that repeat alone is at most 2 w times as many.
+        close = np.sqrt(self.var) <= 4 * u * self.total
+        return np.where(close, 1, np.minimum(1, 2 * self.repeated)) * (u * self.rows / 2 * self.total)
+
+
+class Column(NamedTuple):
     """What is known of the columns of a batch and of arithmetic on them, in the terms above; (D,) each."""
 
     c: float
@@ -169,23 +209,35 @@ class _Column(NamedTuple):
     mean: Array
     of_batch: bool
     """Whether the statistics are the batch's own."""
+    gamma: Array
+    bent: Array | float = 1.0
+    """bend / inv³."""
 
     @classmethod
-    def of(cls, wide: Call, dtype: np.dtype[Any]) -> _Column:
-        info, x = np.finfo(dtype), wide.x
+    def of(cls, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> Column:
+        return cls.like(Scatter.of(wide), wide, dtype, own)
+
+    @classmethod
+    def like(cls, x: Scatter, wide: Call, dtype: np.dtype[Any], own: Forward | None = None) -> Column:
+        """Of a batch whose columns are known already."""
+        info, n, eps = np.finfo(dtype), len(wide.x), wide.settings.eps
         u, eta = float(info.eps) / 2, float(info.smallest_subnormal)
-        c = u * summation(len(x))
-        fixed = wide.running if wide.settings.mode is Mode.TEST else None
-        mean, var = fixed or batch_statistics(x)
-        inv = 1 / np.sqrt(np.maximum(var + wide.settings.eps, eta))
-        kappa = np.maximum(np.abs(x).max(axis=0), np.abs(mean)) * inv
-        alike = 0 if fixed else _of_mean(x, u) / len(x)
+        c = u * summation(n)
+        inv = 1 / np.sqrt(np.maximum(x.var + eps, eta))
+        kappa = np.maximum(x.largest, np.abs(x.mean)) * inv
+        alike = x.alike(u) / n if x.of_batch else 0
         delta, iota = c * kappa + (eta + alike) * inv, 4 * u * kappa + eta * inv
         relative = 2 * c + np.minimum(1, delta**2) + eta * inv**2
-        return cls(c, delta, iota, inv, relative, eta, u, mean, not fixed)
+        if own is None:
+            return cls(c, delta, iota, inv, relative, eta, u, x.mean, x.of_batch, wide.gamma)
+        growth, steeper = own.inv / inv, np.maximum(1, own.bend * (x.var + eps) / own.inv)
+        bent, delta, iota, relative = own.bend / own.inv**3, growth * delta, growth * iota, steeper * relative
+        return cls(c, delta, iota, own.inv, relative, eta, u, x.mean, x.of_batch, own.gamma, bent)
 
     def xhat(self, x: Array) -> Array:
-        return (x - self.mean) * self.inv
+        xhat = x - self.mean
+        xhat *= self.inv
+        return xhat
 
     def alike(self, terms: Array) -> Array:
         return _alike(terms, self.u)
@@ -194,15 +246,6 @@ class _Column(NamedTuple):
 def _alike(terms: Array, u: float) -> Array:
     """w, for a sum over the rows."""
     return np.asarray(u * len(terms) / 2 * np.abs(terms.sum(axis=0)))
-
-
-def _of_mean(x: Array, u: float) -> Array:
-    """w(x), where x is of the kind that needs it."""
-    # How many of the values are repetitions, by a sample of the rows: w for these alone is at most 2 w times as many.
-    sample = np.sort(x[:: max(1, len(x) // _SAMPLE)], axis=0)
-    repeated = np.mean(np.diff(sample, axis=0) == 0, axis=0) if len(sample) > 1 else np.ones(x.shape[1])
-    close = x.std(axis=0) <= 4 * u * np.abs(x.sum(axis=0))
-    return np.where(close, 1, np.minimum(1, 2 * repeated)) * _alike(x, u)
 
 
 def _norm(table: Array) -> Array:

@@ -47,5 +47,14 @@ class CheckSettings:
             raise BadInput(f"step is {self.step:g}: give a finite number above 0")
         if self.rtol is not None and not (math.isfinite(self.rtol) and self.rtol >= 0):
             raise BadInput(f"rtol is {self.rtol:g}: give a finite number that is not negative")
+        if self.coverage is Coverage.PROJECTED and not self.own_step:
+            raise BadInput(
+                "a method and a step are for a check of every entry: leave them out, or --coverage projected"
+            )
         if not 0 < self.confidence < 1:
             raise BadInput(f"confidence is {self.confidence:g}: give a probability between 0 and 1, such as 0.99")
+
+    @property
+    def own_step(self) -> bool:
+        """The formula and its step are left to bncheck."""
+        return self.method is Method.CENTRAL and self.step is None

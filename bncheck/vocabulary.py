@@ -11,10 +11,11 @@ class Mode(StrEnum):
 
 
 class Method(StrEnum):
-    """The finite-difference formulas; their weights stand in differences.py."""
+    """The finite-difference formulas; their weights stand in stencils.py."""
 
     CENTRAL = "central"
     FORWARD = "forward"
+    FIVE_POINT = "five-point"
     RICHARDSON = "richardson"
     COMPLEX = "complex"
 

@@ -24,7 +24,7 @@ from bncheck.layers.reference import Reference
 from bncheck.projections import Directions, how_many, improbable, line, slopes
 from bncheck.report import Report
 from bncheck.settings import CheckSettings, LayerSettings
-from bncheck.vocabulary import Coverage, Mode, Verdict
+from bncheck.vocabulary import Coverage, Method, Mode, Verdict
 
 PROJECTED = CheckSettings(coverage=Coverage.PROJECTED, probes=False)
 Alter = Callable[[Array], None]
@@ -335,6 +335,18 @@ def test_the_report_says_it_in_json() -> None:
     assert report["gradients"]["dx"]["wrong"][0]["index"] == [700, 1]
     right = checked(generate(1500, 3), lambda dx: None).to_dict()
     assert right["gradients"]["dx"]["worst"]["index"][0] is None
+
+
+def test_a_method_or_a_step_of_the_users_is_for_every_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bncheck.checks import covering
+
+    monkeypatch.setattr(covering, "_SECONDS", 0.0)
+    for check in (CheckSettings(method=Method.RICHARDSON), CheckSettings(step=1e-4)):
+        report = check_gradients(generate(300, 3), check=check)
+        assert report.coverage is not None
+        assert report.coverage.kind == "full"
+    with pytest.raises(BadInput, match="every entry"):
+        CheckSettings(step=1e-4, coverage=Coverage.PROJECTED)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -1.0, np.nan])

@@ -395,16 +395,19 @@ def test_a_batch_that_memory_cannot_hold(
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal((2000, 20)))
     batches = [[str(tmp_path / "x.npy")], ["--n", "2000", "--d", "20"]]
     # A pass takes 48 bytes an entry, and a full check more: 3 MiB are enough for one and not for the other.
+    full = ["--coverage", "full"]
     for batch in batches:
         monkeypatch.setattr(memory, "total", lambda: 3 << 20)
         assert run(["forward", *batch, "--quiet"]) is Exit.PASS
-        said = refused(["grad", *batch], capsys)
+        assert run(["grad", *batch, "--format", "json"]) is Exit.PASS
+        assert "would take 5.49 MiB of memory" in json.loads(capsys.readouterr().out)["coverage"]["why"]
+        said = refused(["grad", *batch, *full], capsys)
         assert "a full check of (N, D) = (2000, 20) needs" in said
         assert "this machine has 3 MiB" in said
         n, d = map(int, re.findall(r"\(N, D\) = \((\d+), (\d+)\) would fit", said)[0])
         assert d == 20
-        assert run(["grad", "--n", str(n), "--d", str(d), "--quiet"]) is Exit.PASS
-        refused(["grad", "--n", str(n + 1), "--d", str(d)], capsys)
+        assert run(["grad", "--n", str(n), "--d", str(d), "--quiet", *full]) is Exit.PASS
+        refused(["grad", "--n", str(n + 1), "--d", str(d), *full], capsys)
         monkeypatch.setattr(memory, "total", lambda: 1 << 20)
         said = refused(["forward", *batch], capsys)
         assert re.search(r"batch of \(N, D\) = \(2000, 20\) needs 1.83 MiB .* \(1092, 20\) would fit", said)
@@ -422,7 +425,8 @@ def test_memory_is_asked_for_before_it_is_taken(
     monkeypatch.setattr(reading, "_MAPPED_FROM", 10)
     huge = np.lib.format.open_memmap(tmp_path / "huge.npy", "w+", np.float32, (1 << 20, 1 << 10))
     del huge
-    assert "(N, D) = (1048576, 1024) needs 48 GiB" in refused(["grad", str(tmp_path / "huge.npy")], capsys)
+    said = refused(["grad", str(tmp_path / "huge.npy")], capsys)
+    assert "one column of 1048576 rows takes 208 MiB, and 512 KiB may be used: give a larger --memory" in said
 
 
 def zip_of_zeros(size: int) -> bytes:

@@ -22,9 +22,12 @@ import numpy as np
 import pytest
 
 import bncheck
+from bncheck.batch import generate
 from bncheck.batchnorm import Gradients
 from bncheck.checks.breaks import breaks
 from bncheck.checks.cells import Unheld, build
+from bncheck.checks.gradients import check_gradients
+from bncheck.checks.numeric import Workers
 from bncheck.cli import run
 from bncheck.cli.exits import Exit
 from bncheck.errors import BadInput, LayerRaised
@@ -32,8 +35,9 @@ from bncheck.executors import Dask, Engine, Processes
 from bncheck.findings.catalogue import CATALOGUE
 from bncheck.findings.textbook import RIGHT
 from bncheck.grid import DOUTS, DTYPES, GAMMAS, Cell, CellResult, Grid, State, StressReport
-from bncheck.settings import LayerSettings
-from bncheck.vocabulary import Mode, Verdict
+from bncheck.layers.travelling import Traveller
+from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.vocabulary import Coverage, Mode, Verdict
 from tests.benchmarks.right import PAIRS
 from tests.test_cli import on_a_terminal, one_line, shell, strictly
 from tests.wrong import WrongLayer, with_other_eps
@@ -330,6 +334,13 @@ def test_a_cluster_that_loses_a_worker_loses_nothing(tmp_path: Path) -> None:
         with distributed.Client(cluster, set_as_default=False) as client:
             client.wait_for_workers(2, timeout=20)
             assert pids[0] not in client.run(os.getpid).values(), "it was to be killed"
+        # A large check has its blocks carried by the same means.
+        large, along = generate(20_000, 30), CheckSettings(coverage=Coverage.PROJECTED, probes=False)
+        workers = Workers(Dask(cluster.scheduler_address), Traveller())
+        assert (
+            check_gradients(large, check=along, workers=workers).gradients
+            == check_gradients(large, check=along).gradients
+        )
     assert told == Counter(grid.cells())
     assert report.to_dict() == bncheck.stress(layer, grid).to_dict()
 

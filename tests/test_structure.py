@@ -18,14 +18,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the ground up.  What stands in one line does not import one another, and a package counts as one.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
-    ("stream",),
+    ("stencils", "stream"),
     ("batchnorm", "executors", "journal", "memory", "report", "settings"),
     ("storage",),
-    ("batch", "explanation", "graph", "grid", "tracing", "views"),
+    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
-    ("passes",),
+    ("along", "passes"),
     ("checks", "render"),
+    ("timing",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )
@@ -33,12 +34,14 @@ FLOOR = {unit: level for level, units in enumerate(FLOORS) for unit in units}
 # These know of nothing else, whatever stands below them.
 ALONE = {
     "batchnorm": {"arrays"},
-    "differences": {"arrays", "stream"},
+    "differences": {"arrays", "stencils", "stream"},
+    "stencils": set(),
     "projections": {"arrays", "differences", "stream"},
     "stream": {"arrays"},
     "executors": {"errors"},
     "journal": {"errors"},
-    "render": {"arrays", "explanation", "grid", "report", "tracing", "vocabulary", "writing"},
+    "render": {"arrays", "vocabulary", "writing"}
+    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "tracing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -142,6 +145,8 @@ def test_the_library_needs_numpy_alone_and_never_speaks(module: str) -> None:
     tree, speaks = MODULES[module], module != "bncheck" and unit(module) in SPEAKING
     roots = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names - {"bncheck"}
     adapters = {"pytest_plugin": "pytest", "layers.tensors.torch": "torch", "executors": "distributed"}
+    adapters |= {f"timing.contestants.{name}": name for name in ("scipy", "torch", "jax", "autograd")}
+    adapters |= {"render.as_picture": "matplotlib"}
     allowed = {adapters.get(module.removeprefix("bncheck."), "numpy")}
     assert roots <= allowed | ({"numpy", "click", "rich"} if speaks else {"numpy"})
     if not speaks:
@@ -190,14 +195,17 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
     [
         ("--help", {"numpy", "rich"}),
         ("grad --help", {"numpy", "rich"}),
+        ("bench --help", {"numpy", "rich", "subprocess"}),
         ("stress --help", {"numpy", "rich", "concurrent.futures", "multiprocessing"}),
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
-        ("grad", {"rich", "numpy.ma", "pathlib"}),
+        ("grad", {"rich", "numpy.ma", "pathlib", "matplotlib", "bncheck.curves", "bncheck.render.chart"}),
         ("grad --format json", {"rich"}),
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
         ("generate", {"rich"}),
+        ("sweep --help", {"numpy", "rich", "matplotlib"}),
+        ("sweep --n 4 --d 1", {"rich", "matplotlib"}),
         ("trace --n 4 --d 2", {"rich"}),
     ],
 )

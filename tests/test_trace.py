@@ -286,10 +286,10 @@ def test_what_a_right_layer_keeps_is_recognised(layer: str, kept: dict[str, str]
         ("course_18.py", "variance", "var_eps is the first value to differ, kept as cache[3] (ve)"),
         ("cls_cols_02.py", "variance", "kept as self.var: it is 1.09091 times what it should be, in every entry"),
         ("course_19.py", "add eps", "std is the first value to differ, kept as cache[2] (std)"),
-        ("cls_std_01.py", "add eps", "sqrt(var) + eps below"),
-        ("cmu_03.py", "root", "var + eps below"),
-        ("fn_15.py", "beta", "gamma alone applied"),
-        ("fn_11.py", "mean", "each row"),
+        ("cls_std_01.py", "add eps", "gamma * (x - mean) / (sqrt(var) + eps)"),
+        ("cmu_03.py", "root", "gamma * (x - mean) / (var + eps)"),
+        ("fn_15.py", "beta", "computes out = gamma * (x - mean) / sqrt(var + eps), with"),
+        ("fn_11.py", "mean", "of each row of x"),
     ],
 )
 def test_the_first_value_that_differs_is_named(layer: str, first: str, said: str) -> None:

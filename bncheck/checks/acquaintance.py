@@ -102,8 +102,9 @@ def _read(fresh: Known, examined: known_probes.Subject) -> Known:
     settings, reading, found, loss = examined.settings, None, fresh.findings, None
     if settings.mode is Mode.TRAIN:
         outcome, reading = forward.check(examined, seen, fresh.entangled)
-        unstable = stability.check(examined, reading).findings
-        loss = next((f.code for f in unstable), None)
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        unstable = stability.check(examined, reading, unknown).findings
+        loss = next((f.code for f in unstable if f.quantity == "out"), None)
         found = about_the_layer((*found, *outcome.findings))
     made = fresh._replace(settings=settings, reading=reading, findings=found, loss=loss)
     if not made.layer.traits.has_backward:

@@ -12,21 +12,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bncheck.along import Sums
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.checks.judgement import Quantity
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, Workers, shaped
-from bncheck.checks.oracle import disagreements
+from bncheck.checks.oracle import defined, disagreements, own
 from bncheck.checks.power import Evidence, Missed, Sight
 from bncheck.errors import LayerRaised
-from bncheck.large import blocks, column_block, laid_out
+from bncheck.large import BLOCK, Strips, blocks, column_block
 from bncheck.layers.protocol import Pass
 from bncheck.layers.reference import Reference
 from bncheck.layers.travelling import Traveller, arrived
 from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
-from bncheck.rounding import allowance, allowance_along
+from bncheck.rounding import allowance
 from bncheck.views import Flat, View, seen
+
+_WALKED = 1 << 19  # entries of a block for a layer that walks by itself: its kernels want several columns at once
 
 
 class Part(NamedTuple):
@@ -42,6 +45,8 @@ class Part(NamedTuple):
     """An entry of dx is seen for certain if it is off by more than this, in units of what the terms of dx are like."""
     step: float
     noise: float
+    precision: str
+    """The dtype that the differences were computed in."""
 
 
 class Projected(NamedTuple):
@@ -62,13 +67,15 @@ def measure_projected(asked: Question, made: Pass | None, progress: Progress | N
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout) if made is not None else None
         whole = shaped(returned, asked.call) if returned is not None else None
+        tables = Strips(batch.x, batch.budget), Strips(batch.dout, batch.budget)
+        dx = Strips(whole.dx, batch.budget) if whole else None
 
         def piece(block: slice, unseen: dict[str, set[str]] | None = None) -> _Piece:
-            part = asked._replace(batch=column_block(batch, block), workers=None)
-            own = Gradients(laid_out(whole.dx[:, block]), whole.dgamma[block], whole.dbeta[block]) if whole else None
+            part = asked._replace(batch=column_block(batch, block, tables), workers=None)
+            own = Gradients(dx.cut(block), whole.dgamma[block], whole.dbeta[block]) if whole and dx else None
             return _Piece(part, block.start, own, directions, part.batch.d / batch.d, unseen)
 
-        first, *rest = blocks(batch, apart)
+        first, *rest = blocks(batch, apart, _WALKED if hasattr(asked.layer, "walk") else BLOCK)
         parts = [_measured(piece(first), meter)]
         # What the first block shows need not be looked for in the others.
         unseen = {name: {m.code for m in missed} for name, missed in parts[0].missed.items()}
@@ -138,28 +145,57 @@ def _part(asked: Question, analytic: Gradients, along: _Along, unseen: dict[str,
     view: View = Flat(along.directions) if asked.entangled else along.directions
     numeric = Numeric(asked, asked.call, along.meter, along.share)
     found, parameters = numeric.slopes(along.directions), numeric.parameters()
-    call, dout = asked.call, asked.batch.dout
-    allowed = allowance(call, dout, call.x.dtype)
     values = Gradients(found.value, *parameters.value)
     bars = Gradients(found.error, parameters.error, parameters.error)
-    doubtful = Gradients(*(np.zeros(v.shape, bool) for v in values))
-    if not asked.entangled:
-        doubtful = disagreements(numeric.wide, numeric.dout, numeric.out(), values, bars, view, numeric.dtype)
-    of_dx = allowance_along(call, dout, call.x.dtype, view) if not asked.entangled else view.bound(allowed.rounding.dx)
-    rounding = allowed.rounding._replace(dx=of_dx + view.rounding(analytic.dx))
-    numbers = zip(Gradients._fields, seen(analytic, view), values, bars, rounding, doubtful, strict=True)
+    if asked.entangled:
+        allowed = _as_one(asked, analytic, view, values)
+    else:
+        allowed = _apart(numeric, analytic, along.directions, values, bars)
+    rounding = allowed.rounding._replace(dx=allowed.rounding.dx + view.rounding(analytic.dx))
+    numbers = zip(Gradients._fields, allowed.looked, values, bars, rounding, allowed.doubtful, strict=True)
     quantities = tuple(Quantity(n, a, v, e, np.broadcast_to(r, v.shape), d) for n, a, v, e, r, d in numbers)
-    sight = Sight(call, dout, {q.name: Evidence(q.numeric, q.allowed) for q in quantities}, asked.check.rtol, view)
-    typical = np.sqrt(np.mean(allowed.natural_scale.dx**2, axis=0))
+    evidence = {q.name: Evidence(q.numeric, q.allowed) for q in quantities}
+    sight = Sight(asked.call, asked.batch.dout, evidence, asked.check.rtol, view)
     return Part(
         quantities,
         {q.name: sight.missed(q.name, unseen and unseen[q.name]) for q in quantities},
         {q.name: sight.smallest(q.name) for q in quantities},
-        {q.name: sight.why_zero(q.name) for q in quantities},
-        _largest(2 * quantities[0].allowed.max(axis=0) / typical),
+        {q.name: sight.why_zero(q.name) if sight.hidden(q.name) else "" for q in quantities},
+        _largest(2 * quantities[0].allowed.max(axis=0) / allowed.typical),
         float(np.max(found.step)),
         float(np.max(found.noise)),
+        str(numeric.dtype),
     )
+
+
+class _Allowed(NamedTuple):
+    looked: Gradients
+    """What the layer returned, dx as it is looked at."""
+    rounding: Gradients
+    doubtful: Gradients
+    typical: Array
+    """(D,), what the terms of dx are like."""
+
+
+def _as_one(asked: Question, analytic: Gradients, view: View, values: Gradients) -> _Allowed:
+    """Of a layer in which columns meet."""
+    allowed = allowance(asked.call, asked.batch.dout, asked.batch.x.dtype)
+    rounding = allowed.rounding._replace(dx=view.bound(allowed.rounding.dx))
+    typical = np.sqrt(np.mean(allowed.natural_scale.dx**2, axis=0))
+    return _Allowed(seen(analytic, view), rounding, Gradients(*(np.zeros(v.shape, bool) for v in values)), typical)
+
+
+def _apart(
+    numeric: Numeric, analytic: Gradients, directions: Directions, values: Gradients, bars: Gradients
+) -> _Allowed:
+    """Of a layer in which they do not."""
+    agrees = defined(numeric.wide, out := numeric.out(), numeric.dtype)
+    instead, dtype = own(numeric.call, out, agrees), numeric.call.x.dtype
+    sums, of_dx = Sums.of(numeric.wide, numeric.dout, directions, analytic.dx)
+    limits = sums.limits(dtype, instead)
+    working = limits if dtype == numeric.dtype and instead is None else sums.limits(numeric.dtype)
+    doubtful = disagreements(agrees, values, bars, sums.truth(), working.entries)
+    return _Allowed(analytic._replace(dx=of_dx), limits.along, doubtful, limits.typical)
 
 
 def _largest(values: Array) -> float:
@@ -187,6 +223,8 @@ def _joined(parts: list[Part]) -> Part:
         max(part.sure for part in parts),
         max(part.step for part in parts),
         max(part.noise for part in parts),
+        # The one of which least can be said.
+        max((part.precision for part in parts), key=lambda name: np.finfo(name).eps),
     )
 
 

@@ -14,7 +14,7 @@ from bncheck.checks.diagnosis import wrong_shape
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.layers.protocol import Call, Pass
+from bncheck.layers.protocol import Call, Pass, limit_of
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
@@ -79,7 +79,7 @@ def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator
         off = np.max(np.abs(out - again), where=np.isfinite(out - again), initial=0)
     if not np.array_equal(out, again, equal_nan=True):
         yield CATALOGUE["BN005"].found("out", f"two forward passes on the same batch differ by up to {off:.3g}")
-    if narrow := narrower(subject, call, out):
+    if not limit_of(subject.layer.traits) and (narrow := narrower(subject, call, out)):
         yield CATALOGUE["BN006"].found("out", f"a float64 batch comes back with the digits of {narrow}")
     # What moves by itself cannot be seen to move with another column.
     if finite and off <= _MOVED * np.abs(out).max() and (where := leak(subject, batch, out)):

@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from bncheck.checks.numeric import Question
+from bncheck import memory
+from bncheck.checks.numeric import BYTES_PER_ENTRY, Question
 from bncheck.errors import BadInput
 from bncheck.layers.protocol import Pass
 from bncheck.passes import require_finite
@@ -32,8 +33,13 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
         made = asked.layer.forward(asked.call)
     taken = time.perf_counter() - started
     kind = asked.check.coverage
-    if kind is not Kind.AUTO:
-        return made, Coverage(kind, "")
+    if kind is not Kind.AUTO or not asked.check.own_step:
+        return made, Coverage(Kind.PROJECTED if kind is Kind.PROJECTED else Kind.FULL, "")
+    needed = asked.batch.x.size * BYTES_PER_ENTRY
+    if asked.layer.traits.packs and not memory.fits(needed):
+        return made, Coverage(
+            Kind.PROJECTED, f"every entry (--coverage full) would take {memory.said(needed)} of memory"
+        )
     projected = 4 * how_many(asked.check.confidence) + BESIDE
     if asked.cost * taken > _SECONDS and asked.cost > _GAIN * projected:
         # The first pass may have had something to load or to compile.

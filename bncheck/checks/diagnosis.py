@@ -12,11 +12,8 @@ from bncheck.batchnorm import Gradients
 from bncheck.checks.numeric import Measured
 from bncheck.findings import paths, sums
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.findings.normalization import read
 from bncheck.findings.own import Own
-from bncheck.layers.protocol import Call
 from bncheck.report import Finding, GradientResult
-from bncheck.rounding import forward_allowance
 from bncheck.vocabulary import Mode, Verdict
 
 _ROUNDINGS = 16
@@ -42,9 +39,8 @@ def diagnose(
         read_as = paths.read(case) if readable else [paths.Diagnosis("BN110", "the numerical dx is no number")]
         for diagnosis in read_as:
             yield CATALOGUE[diagnosis.code].found("dx", f"{diagnosis.evidence}; {failed['dx'].reason}")
-    for name, diagnosis in sums.read(case, made, right, allowed).items():
-        if name in failed:
-            yield CATALOGUE[diagnosis.code].found(name, diagnosis.evidence)
+    for name, diagnosis in sums.read(case, made, right, allowed, failed).items():
+        yield CATALOGUE[diagnosis.code].found(name, diagnosis.evidence)
 
 
 def wrong_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], entries: int) -> Finding:
@@ -58,11 +54,5 @@ def _case(measured: Measured, dout: Array, made: Gradients, right: Gradients, al
     # A mistake may be larger than what it stands for, and rounds in proportion.
     own_rounding = _ROUNDINGS * np.finfo(measured.call.x.dtype).eps * np.abs(made.dx)
     within = allowed.dx + own_rounding
-    return paths.Case(call, dout.astype(np.float64), made.dx, right.dx, within, _own(call, measured.out), train)
-
-
-def _own(call: Call, out: Array) -> Own:
-    """What the layer's forward pass was read as on this batch; the definition where it is like nothing known."""
-    test = call.settings.mode is Mode.TEST
-    reading = read([(call, out.astype(np.float64), forward_allowance(call, out.dtype))], test)
-    return (reading and Own.of(call, reading)) or Own.of_definition(call)
+    own = measured.own or Own.of_definition(call)
+    return paths.Case(call, dout.astype(np.float64), made.dx, right.dx, within, own, train)

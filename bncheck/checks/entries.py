@@ -6,7 +6,7 @@ import numpy as np
 
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.judgement import Quantity, Seen, blinded, judge
+from bncheck.checks.judgement import Quantity, Seen, blinded, judge, kept
 from bncheck.checks.numeric import Measured, Progress, Question, measure
 from bncheck.checks.power import Evidence, Sight
 from bncheck.layers.protocol import Pass
@@ -21,7 +21,8 @@ def look(asked: Question, made: Pass, coverage: Coverage, progress: Progress | N
     results = judged(measured, asked.batch, asked.check)
     findings = _findings(measured, asked.batch, results)
     numbers = str(measured.dx.value.dtype), float(np.max(measured.dx.step)), float(np.max(measured.dx.noise))
-    return Seen(results, findings, coverage, measured.passes, *numbers)
+    entries = tuple(kept(q, asked.check.rtol) for q in quantities(measured)) if asked.entries else ()
+    return Seen(results, findings, coverage, measured.passes, *numbers, entries)
 
 
 def judged(measured: Measured, batch: Batch, check: CheckSettings) -> tuple[GradientResult, ...]:

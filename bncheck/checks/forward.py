@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from bncheck.arrays import Array
 from bncheck.batchnorm import batch_statistics
 from bncheck.checks.probes import Outcome, Subject
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.findings.normalization import Reading, read
-from bncheck.layers.protocol import Call
+from bncheck.findings.normalization import Observed, Reading, nearest, read, worst_of
 from bncheck.rounding import forward_allowance
 from bncheck.vocabulary import Mode, Verdict
 
-Observed = list[tuple[Call, Array, Array]]
 _PRIME = 13  # rows that make no image: adapters lay them out as 13 images of one place
 _TINY = (1e-9, 1e-8)  # spreads of x whose variance is next to nothing beside any eps that is meant to be one
 _AGREE = 1e-3
@@ -96,9 +93,11 @@ def check(subject: Subject, seen: Observed, entangled: bool) -> tuple[Outcome, R
         return Outcome((), "not examined: two passes on one batch differ", Verdict.FAIL), None
     if reading is None:
         return _unread(subject, seen, entangled), None
-    findings = [CATALOGUE[code].found("out", f"the forward pass computes: {reading.said}") for code in reading.codes]
+    evidence = f"training computes {reading.said}, {reading.explains(seen, test=False)}"
+    findings = [CATALOGUE[code].found("out", evidence) for code in reading.codes]
     if lost:
-        evidence = f"the digits of float32 and no more, for a {subject.dtype} batch, of: {reading.said}"
+        evidence = f"training computes {reading.said}, for a {subject.dtype} batch in the digits of float32 and no more"
+        evidence += "" if reading.codes else f"; {worst_of(seen, test=False)}"
         findings.append(CATALOGUE["BN503"].found("out", evidence))
     return Outcome(tuple(findings), f"{len(seen)} batches: {reading.said}"), reading
 
@@ -116,25 +115,17 @@ def _unread(subject: Subject, seen: Observed, entangled: bool) -> Outcome:
         call, out = broken
         places = f"{np.sum(~np.isfinite(out))} of {out.size} entries are not finite with eps = {call.settings.eps:g}"
         return Outcome((CATALOGUE["BN003"].found("out", places),), said)
-    off = max(float(np.abs(out - _definition(call)).max()) for call, out, _ in seen)
-    if _mixes_axes(subject, entangled):
-        code = "BN306"
-    elif entangled:
+    if why := _mixes_axes(subject, entangled):
+        return Outcome((CATALOGUE["BN306"].found("out", f"{why}; {worst_of(seen, test=False)}"),), said)
+    if entangled:
         return Outcome((), f"{said}, for its columns leak", Verdict.FAIL)
-    else:
-        code = "BN308"
-    return Outcome((CATALOGUE[code].found("out", f"off by up to {off:.3g} from the definition"),), said)
+    return Outcome((CATALOGUE["BN308"].found("out", nearest(seen, test=False)),), said)
 
 
-def _mixes_axes(subject: Subject, entangled: bool) -> bool:
-    """An image layer whose channels meet, or that is right for images of one place, mixes up its axes."""
+def _mixes_axes(subject: Subject, entangled: bool) -> str:
+    """How an image layer whose channels meet, or that is right for images of one place, mixes up its axes."""
     if "(N, C, H, W)" in subject.layer.traits.recognised and entangled:
-        return True
+        return "the channels of an image meet"
     single = read(observe(subject, _PRIME), test=False)
-    return single is not None and not single.codes
-
-
-def _definition(call: Call) -> Array:
-    from bncheck.batchnorm import forward
-
-    return forward(call.x, call.gamma, call.beta, call.settings.eps)
+    right = single is not None and not single.codes
+    return "images of one place are normalized as they should be, and others are not" if right else ""

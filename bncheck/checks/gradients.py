@@ -8,14 +8,14 @@ from typing import Any
 
 from bncheck import __version__
 from bncheck.batch import Batch
-from bncheck.checks import entries
+from bncheck.checks import entries as every_entry
 from bncheck.checks.covering import chosen
 from bncheck.checks.folding import placed
 from bncheck.checks.judgement import Seen
 from bncheck.checks.numeric import Progress, Question, Workers
 from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
-from bncheck.layers.protocol import Layer
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.layers.reference import Reference
 from bncheck.passes import describe
 from bncheck.report import Finding, Probe, Report
@@ -32,19 +32,23 @@ def check_gradients(
     *,
     entangled: bool = False,
     workers: Workers | None = None,
+    entries: bool = False,
 ) -> Report:
     """Check every entry of dx, dgamma and dbeta against finite differences of the layer's forward pass.
 
     ``layer`` None checks the reference.  In test mode the batch must hold running statistics
     (``bncheck.batch.warm_up`` makes them).  ``entangled`` says that the layer's columns are not independent,
-    and costs D times as much.  ``workers`` carry the blocks of a batch that is
-    checked along directions.  Where the batch cannot show a known mistake, a batch of bncheck's own is checked
-    beside it (``check.probes``), which may find one; the verdict on the batch itself stays what that allows.
+    and costs D times as much; ``entries`` that where every entry is looked at, all of them are wanted in the report,
+    for whoever draws them.  ``workers`` carry the blocks of a batch that is checked along directions.
+    Where the batch cannot show a known mistake, a batch of bncheck's own is checked beside it (``check.probes``), which
+    may find one; the verdict on the batch itself stays what that allows.
     Raises BadInput where the batch allows no answer.
     """
     started = time.perf_counter()
     layer, settings, check = layer or Reference(), settings or LayerSettings(), check or CheckSettings()
-    report = _check(Question(batch, layer, settings, check, entangled, workers), progress)
+    if narrow := limit_of(layer.traits):
+        batch = batch.narrowed(narrow)
+    report = _check(Question(batch, layer, settings, check, entangled, workers, entries), progress)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         try:
@@ -64,7 +68,7 @@ def _check(asked: Question, progress: Progress | None) -> Report:
 
         seen = projected.look(asked, made, coverage, progress)
     else:
-        seen = entries.look(asked, made, coverage, progress)
+        seen = every_entry.look(asked, made, coverage, progress)
     return Report(
         verdict=Verdict.worst([result.verdict for result in seen.results]),
         mode=settings.mode.value,
@@ -77,6 +81,7 @@ def _check(asked: Question, progress: Progress | None) -> Report:
         seconds=0.0,
         version=__version__,
         coverage=seen.coverage,
+        entries=seen.entries,
     )
 
 

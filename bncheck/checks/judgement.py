@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.report import Coverage, Finding, GradientResult, Power, Worst
+from bncheck.report import Coverage, Entries, Finding, GradientResult, Power, Worst
 from bncheck.vocabulary import Verdict
 
 ZERO = "zero within its error bars, so that a gradient of zeros would have passed as well"
@@ -29,6 +29,8 @@ class Seen(NamedTuple):
     """The dtype that the differences were computed in."""
     step_size: float
     noise: float
+    entries: tuple[Entries, ...] = ()
+    """Where they were asked for."""
 
 
 class Quantity(NamedTuple):
@@ -72,22 +74,15 @@ def judge(
     ``rtol``, where |a - n| / max(|a| + |n|, tiny) exceeds that.  A gradient in which a row of zeros would
     have passed everywhere proves nothing, and is blind.
     """
-    name, analytic, numeric, error, rounding, _ = quantity
-    a, n = (np.atleast_2d(values).astype(np.float64) for values in (analytic, numeric))
-    allowed, silent = np.atleast_2d(quantity.allowed), np.atleast_2d(quantity.silent)
-    with np.errstate(all="ignore"):
-        # The difference is taken before the numeric value is narrowed.
-        difference = np.abs(np.atleast_2d(analytic) - numeric).astype(np.float64)
-        relative = difference / np.maximum(np.abs(a) + np.abs(n), np.finfo(np.float64).tiny)
-        excess = _ratio(difference, allowed) if rtol is None else _ratio(relative, np.full_like(relative, rtol))
-    excess[silent] = 0
+    name, analytic, _, error, rounding, _ = quantity
+    a, n, difference, relative, excess = _compared(quantity, rtol)
     row, column = (int(i) for i in np.unravel_index(np.argmax(excess), excess.shape))
     at = (row, column)
     index: tuple[int | None, ...] = place(row, column) if analytic.ndim == 2 else (column,)
     bar = np.broadcast_to(error.astype(np.float64), n.shape)
     worst = Worst(index, float(a[at]), float(n[at]), float(bar[at]), float(np.atleast_2d(rounding)[at]))
     wrong = int(np.sum(excess > 1))
-    verdict, reason = _verdict(quantity, np.abs(n) > allowed)
+    verdict, reason = _verdict(quantity, np.abs(n) > np.atleast_2d(quantity.allowed))
     if wrong:
         verdict, reason = Verdict.FAIL, _failure(name, worst, wrong, excess.size)
     largest = float(relative.max()), float(difference.max()), float(bar.max())
@@ -105,6 +100,37 @@ def blinded(result: GradientResult, why_zero: Callable[[str], str], strict: bool
         codes = ", ".join(blind.code for blind in power.blind_to)
         return result._replace(verdict=Verdict.BLIND, reason=f"--strict wants to see {codes}, which it could not")
     return result
+
+
+def kept(quantity: Quantity, rtol: float | None) -> Entries:
+    """All that ``judge`` goes by."""
+    shape = quantity.numeric.shape
+    a, n, _, _, excess = (each.reshape(shape) for each in _compared(quantity, rtol))
+    bar = np.broadcast_to(quantity.error.astype(np.float64), shape)
+    return Entries(quantity.name, a, n, bar, excess)
+
+
+class _Compared(NamedTuple):
+    """(N, D) each, (1, D) for a gradient that is (D,); float64."""
+
+    analytic: Array
+    numeric: Array
+    difference: Array
+    relative: Array
+    excess: Array
+    """Above 1 it is wrong."""
+
+
+def _compared(quantity: Quantity, rtol: float | None) -> _Compared:
+    a, n = (np.atleast_2d(values).astype(np.float64) for values in (quantity.analytic, quantity.numeric))
+    with np.errstate(all="ignore"):
+        # The difference is taken before the numeric value is narrowed.
+        difference = np.abs(np.atleast_2d(quantity.analytic) - quantity.numeric).astype(np.float64)
+        relative = difference / np.maximum(np.abs(a) + np.abs(n), np.finfo(np.float64).tiny)
+        allowed = np.atleast_2d(quantity.allowed)
+        excess = _ratio(difference, allowed) if rtol is None else _ratio(relative, np.full_like(relative, rtol))
+    excess[np.atleast_2d(quantity.silent)] = 0
+    return _Compared(a, n, difference, relative, excess)
 
 
 def _verdict(quantity: Quantity, resolved: Array) -> tuple[Verdict, str]:

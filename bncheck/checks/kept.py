@@ -189,7 +189,7 @@ def _forward_place(walked: Walk, matches: tuple[Match, ...], out: Array) -> Plac
         f"{first.symbol} is the first value to differ, kept as {first.held}: {first.said}" if first else "out differs"
     )
     said += f"; what goes into {where} agrees" if len(among) == 1 else f"; it begins at {where}"
-    return Place(node, f"{said}; the forward pass computes: {reading.said}" if reading else said)
+    return Place(node, f"{said}; the forward pass computes {reading.said}" if reading else said)
 
 
 def _above(graph: Graph, symbol: str) -> list[str]:
@@ -217,7 +217,7 @@ def _node_of(reading: Reading, test: bool) -> str:
     # The source and the axes of the statistics, the variance, the root, gamma and beta: in the order of the forward.
     if wrong[0] == 3:
         return "root" if "BN307" in codes[3] else "add eps"
-    return ("mean", "mean", "variance", "", "beta" if reading.ways[4].said == "gamma alone" else "gamma")[wrong[0]]
+    return ("mean", "mean", "variance", "", "beta" if reading.ways[4].said == "gamma * {}" else "gamma")[wrong[0]]
 
 
 def _backward(layer: Layer, made: Pass, walked: Walk) -> tuple[tuple[str, ...], list[Place]]:

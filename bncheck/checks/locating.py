@@ -13,7 +13,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.checks.numeric import Columns
-from bncheck.projections import Slopes, improbable, line, slopes
+from bncheck.projections import Slopes, improbable, slopes
 from bncheck.report import Worst
 from bncheck.stream import Stream
 
@@ -99,7 +99,7 @@ class _Bisection(NamedTuple):
             # The fewer rows move, the further they may.
             reach[lane] = np.sqrt(height / (rows.stop - rows.start))
         x, dout = (np.asfortranarray(table[:, lanes]) for table in (self.whole.x, self.whole.dout))
-        on = line(lambda argument, which: self.whole.f(argument, lanes[which]), x, dout)
+        on = self.whole.line(x, dout, lanes)
         directions = (mask * pattern[:, None] for pattern in signs)
         return slopes(
             on, directions, self.whole.scale[lanes] * reach, self.whole.noise[lanes], self.whole.linear

@@ -23,11 +23,12 @@ from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.checks.judgement import Quantity, judge
 from bncheck.checks.numeric import input_noise, working_dtype
-from bncheck.differences import CENTRAL, Function, differentiate, evaluations
+from bncheck.differences import Function, differentiate, evaluations
 from bncheck.errors import BadInput
 from bncheck.graph import TEST, TRAIN, Edge, Flow, Graph, Handed, Node, given
 from bncheck.layers.protocol import Call
 from bncheck.rounding import value_allowance
+from bncheck.stencils import CENTRAL
 from bncheck.tracing import Checked
 from bncheck.vocabulary import Mode, Verdict
 

@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from bncheck import memory
-from bncheck.arrays import Array
+from bncheck.arrays import Array, DTypeLike
 from bncheck.batch import Batch
 from bncheck.batchnorm import Gradients
-from bncheck.checks.oracle import disagreements
-from bncheck.differences import STENCILS, Derivative, Function, Stencil, differentiate, evaluations
-from bncheck.layers.protocol import Call, Layer, Pass
+from bncheck.checks.oracle import closed_form, defined, disagreements, own
+from bncheck.checks.response import Response, parameters_of
+from bncheck.differences import Derivative, Function, differentiate, evaluations
+from bncheck.layers.protocol import Call, Layer, Pass, Walk
 from bncheck.layers.travelling import Traveller
-from bncheck.projections import Directions, Slopes, line, slopes
+from bncheck.projections import Directions, Line, Slopes, line, slopes, walked
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
+from bncheck.stencils import STENCILS, Stencil
 from bncheck.vocabulary import Mode
+
+if TYPE_CHECKING:
+    from bncheck.findings.own import Own
 
 Progress = Callable[[float, float], object]
 """Told (forward passes made, forward passes expected); may raise in order to stop."""
@@ -29,15 +34,16 @@ Progress = Callable[[float, float], object]
 _ILL_CONDITIONED = 1e-12
 # ... and extended precision is then worth its price, some eight times float64's, up to so many evaluated entries.
 _EXTENDED_LIMIT = 1 << 24
-_BYTES_PER_ENTRY = 18 * 8  # x, dout, three gradients thrice, and what the allowance needs, in float64
+BYTES_PER_ENTRY = 18 * 8
+"""Of a full check: x, dout, three gradients thrice, and what the allowance needs, in float64."""
 
 
 class Measured(NamedTuple):
     """The gradients that a layer returned, and what its forward pass says they are."""
 
     call: Call
-    out: Array
-    """The forward pass itself, in the precision of the differences."""
+    own: Own | None
+    """What the forward pass computes, where that is not the definition and is known."""
     shapes: tuple[tuple[int, ...], ...]
     """Of the gradients that the layer returned."""
     analytic: Gradients
@@ -75,6 +81,8 @@ class Question(NamedTuple):
     entangled: bool = False
     """The columns of the layer are not independent."""
     workers: Workers | None = None
+    entries: bool = False
+    """Where every entry is looked at, they are wanted in the answer."""
 
     @property
     def call(self) -> Call:
@@ -91,25 +99,29 @@ class Question(NamedTuple):
 def measure(asked: Question, made: Pass, progress: Progress | None = None) -> Measured:
     """One backward pass after the pass ``made``, and finite differences of as many forward passes as it takes."""
     batch, call = asked.batch, asked.call
-    memory.require(batch.n, batch.d, _BYTES_PER_ENTRY, "a full check")
+    memory.require(batch.n, batch.d, BYTES_PER_ENTRY, "a full check")
     meter = Meter(asked.cost, progress)
     with np.errstate(all="ignore"):
         returned = made.backward(batch.dout)
         shapes, analytic = tuple(np.shape(g) for g in returned), shaped(returned, call)
         numeric = Numeric(asked, call, meter)
         dx, parameters = numeric.dx(), numeric.parameters()
-        allowed = allowance(call, batch.dout, batch.x.dtype)
         values = Gradients(dx.value, *parameters.value)
         bars = Gradients(dx.error, parameters.error, parameters.error)
         out = numeric.out()
-        doubtful = disagreements(numeric.wide, numeric.dout, out, values, bars)
-    return Measured(call, out, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
+        agrees = defined(numeric.wide, out)
+        instead = own(call, out, agrees)
+        allowed = allowance(call, batch.dout, batch.x.dtype, instead)
+        truth = closed_form(numeric.wide, numeric.dout)
+        working = allowance(numeric.wide, numeric.dout, numeric.dtype).rounding
+        doubtful = disagreements(agrees, values, bars, truth, working)
+    return Measured(call, instead, shapes, analytic, dx, parameters, allowed.rounding, doubtful, meter.passes)
 
 
-def input_noise(call: Call) -> Array:
-    """(M,), what one rounding of x to float64 is, in units of the distance over which the layer bends."""
+def input_noise(call: Call, dtype: DTypeLike = np.float64) -> Array:
+    """(M,), what one rounding of x to ``dtype`` is, in units of the distance over which the layer bends."""
     scale = bending_scale(call).astype(np.float64)
-    return np.asarray(np.finfo(np.float64).eps * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
+    return np.asarray(float(np.finfo(dtype).eps) * np.maximum(1, np.abs(call.x).max(axis=0) / scale))
 
 
 def working_dtype(noise: Array, cost: float) -> np.dtype[Any]:
@@ -152,6 +164,15 @@ class Columns(NamedTuple):
     noise: Array
     """(M,), the rounding of x in that unit, at the least."""
     linear: bool
+    walk: Callable[[Array, Array, Array], Walk | None]
+    """The same function on lines through (x, dout, columns), by the layer itself; None where it does not offer that."""
+
+    def line(self, x: Array, dout: Array, lanes: Array, tick: Callable[[float], object] | None = None) -> Line:
+        """On lines through x, (P, L), whose columns are copies of those in ``lanes``."""
+        walk = self.walk(x, dout, lanes)
+        if walk is None:
+            return line(lambda argument, which: self.f(argument, lanes[which]), x, dout, tick)
+        return walked(walk.along, dout, walk.out, tick)
 
 
 @dataclass
@@ -170,11 +191,14 @@ class Numeric:
         self.stencil: Stencil = STENCILS[self.asked.check.method]
         # In test mode the statistics are constants and out is linear in x.
         self.linear = self.call.settings.mode is Mode.TEST
-        self.noise = input_noise(self.call)
-        wider = np.dtype(self.layer.traits.widest) == np.longdouble
+        self.noise, widest = input_noise(self.call), np.dtype(self.layer.traits.widest)
+        wider = widest == np.longdouble
         self.dtype = working_dtype(self.noise, self.meter.expected * self.call.x.size if wider else math.inf)
+        if widest.itemsize < self.dtype.itemsize:
+            self.dtype, self.noise = widest, input_noise(self.call, widest)
         self.wide = self.call.astype(self.dtype)
         self.dout = self.asked.batch.dout.astype(self.dtype, copy=False)
+        self.response = Response(self.layer, self.wide)
 
     def out(self) -> Array:
         """The forward pass itself, in the precision worked in."""
@@ -186,7 +210,7 @@ class Numeric:
     def slopes(self, directions: Directions) -> Slopes:
         """dx, projected."""
         whole = self.columns()
-        on = line(whole.f, whole.x, whole.dout, self._tick)
+        on = whole.line(whole.x, whole.dout, np.arange(whole.x.shape[1]), self._tick)
         self.base = on.base.reshape(self.wide.x.shape)
         return slopes(on, directions, whole.scale, whole.noise, whole.linear)
 
@@ -194,18 +218,17 @@ class Numeric:
         """out as a function of x; all columns as a single one, for a layer in which they meet."""
         scale, noise = bending_scale(self.wide), self.noise.astype(self.dtype)
         if not self.entangled:
-            return Columns(self._of_x, self.wide.x, self.dout, scale, noise, self.linear)
-        f, x, dout = self._flat(self._of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
-        return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False)
+            return Columns(self.response.of_x, self.wide.x, self.dout, scale, noise, self.linear, self.response.walk)
+        f, x, dout = self._flat(self.response.of_x, self.wide.x), self.wide.x.reshape(-1, 1), self.dout.reshape(-1, 1)
+        return Columns(f, x, dout, scale.min(keepdims=True), noise.max(keepdims=True), False, lambda *_: None)
 
     def dx(self) -> Derivative:
-        return self._differentiate(self._of_x, self.wide.x, bending_scale(self.wide), self.linear)
+        return self._differentiate(self.response.of_x, self.wide.x, bending_scale(self.wide), self.linear)
 
     def parameters(self) -> Derivative:
         """dgamma and dbeta, one row each: out is linear in both together."""
-        both = np.stack([self.wide.gamma, self.wide.beta])
-        scale = np.maximum(np.abs(both).max(axis=0), 1)
-        return self._differentiate(self._of_parameters, both, scale, True)
+        both, scale = parameters_of(self.wide)
+        return self._differentiate(self.response.of_parameters, both, scale, True)
 
     def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
         if self.entangled:
@@ -239,14 +262,3 @@ class Numeric:
 
     def _tick(self, done: float) -> None:
         self.meter.tick(done * self.share)
-
-    def _of_x(self, x: Array, columns: Array) -> Array:
-        return self._out(x, self.wide.gamma[columns], self.wide.beta[columns], columns)
-
-    def _of_parameters(self, both: Array, columns: Array) -> Array:
-        x = self.wide.x.take(columns, axis=1).astype(both.dtype, copy=False)
-        return self._out(x, both[0], both[1], columns)
-
-    def _out(self, x: Array, gamma: Array, beta: Array, columns: Array) -> Array:
-        running = self.wide.running.take(columns) if self.wide.running else None
-        return self.layer.forward(Call(x, gamma, beta, running, self.call.settings)).out

@@ -13,6 +13,7 @@ that none is passed in silence.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,11 +70,23 @@ class Sight:
     ) -> None:
         self.evidence, self.rtol, self.dtype, self.view = evidence, rtol, call.x.dtype, view
         self.train = call.settings.mode is Mode.TRAIN
-        self.known = _quantities(call.astype(np.float64), dout.astype(np.float64))
-        self.right = seen(Gradients(*gradients(RIGHT, self.known, self.train)), view)
+        self.call, self.dout = call, dout
+
+    @cached_property
+    def known(self) -> Quantities:
+        """In float64."""
+        return _quantities(self.call.astype(np.float64), self.dout.astype(np.float64))
+
+    @cached_property
+    def right(self) -> Gradients:
+        return seen(Gradients(*gradients(RIGHT, self.known, self.train)), self.view)
+
+    @cached_property
+    def narrow(self) -> Quantities | None:
+        """As the dtype of the batch makes them; None where that is float64."""
         # Half precision is a format to store in: like every framework, compute in single.
-        narrow = np.dtype(np.float32 if self.dtype == np.float16 else self.dtype)
-        self.narrow = _quantities(call.astype(narrow), dout.astype(narrow)) if narrow != np.float64 else None
+        dtype = np.dtype(np.float32 if self.dtype == np.float16 else self.dtype)
+        return _quantities(self.call.astype(dtype), self.dout.astype(dtype)) if dtype != np.float64 else None
 
     def power(self, name: str) -> Power:
         """Over every known mistake in the gradient of that name."""
@@ -84,6 +97,11 @@ class Sight:
         looked_at = [entry for entry in _KNOWN if among is None or entry.code in among]
         views = [(entry, min(ratios)) for entry in looked_at if (ratios := list(self._ratios(entry, name)))]
         return tuple(Missed(e.code, e.title, self._reason(e, name, r), r) for e, r in views if r <= 1)
+
+    def hidden(self, name: str) -> bool:
+        """Whether zeros would pass for that gradient, wherever it has a number."""
+        numeric, allowed = self.evidence[name]
+        return not np.any(np.abs(numeric) > allowed)
 
     def why_zero(self, name: str) -> str:
         return blindness.of_zero(name, self.train, self.known)

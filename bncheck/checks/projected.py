@@ -12,6 +12,7 @@ from bncheck.checks.blocks import Part, Projected, measure_projected
 from bncheck.checks.judgement import Quantity, Seen, blinded, failure, judge
 from bncheck.checks.locating import NAMED, locate
 from bncheck.checks.numeric import Meter, Numeric, Progress, Question, shaped
+from bncheck.checks.oracle import defined, own
 from bncheck.checks.power import power_of
 from bncheck.large import at_once, column_block
 from bncheck.layers.protocol import Pass
@@ -34,7 +35,7 @@ def look(asked: Question, made: Pass | None, coverage: Coverage, progress: Progr
         if results[0].verdict is Verdict.FAIL:
             results[0] = _located(asked, measured, results[0])
         findings = tuple(diagnose_sample(asked, tuple(results), suspects))
-    return Seen(tuple(results), findings, coverage, measured.passes, "float64", whole.step, whole.noise)
+    return Seen(tuple(results), findings, coverage, measured.passes, whole.precision, whole.step, whole.noise)
 
 
 def _judged(asked: Question, whole: Part, q: Quantity) -> GradientResult:
@@ -92,8 +93,11 @@ def _wrong_entries(asked: Question, returned: Gradients | None, suspects: list[i
     else:
         dx = shaped(returned, asked.call).dx
         dx = dx[:, suspects] if apart else dx
-    whole = Numeric(part, part.call, Meter(0, None)).columns()
-    rounding = allowance(part.call, part.batch.dout, part.batch.x.dtype).rounding.dx
+    numeric, instead = Numeric(part, part.call, Meter(0, None)), None
+    if not asked.entangled:
+        instead = own(part.call, out := numeric.out(), defined(numeric.wide, out, numeric.dtype))
+    whole = numeric.columns()
+    rounding = allowance(part.call, part.batch.dout, part.batch.x.dtype, instead).rounding.dx
     names = dict(enumerate(suspects)) if apart else {column: column for column in suspects}
     given = dx.reshape(whole.x.shape), rounding.reshape(whole.x.shape)
     found, dropped = locate(whole, apart, *given, list(names), asked.batch.seed or 0)

@@ -17,9 +17,10 @@ from bncheck.checks.numeric import Progress
 from bncheck.checks.probes import Outcome, Subject, beside
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
-from bncheck.layers.protocol import Layer
+from bncheck.findings.normalization import Reading
+from bncheck.layers.protocol import Layer, limit_of
 from bncheck.passes import describe
-from bncheck.report import GradientResult, Probe, Report, Section
+from bncheck.report import Entries, GradientResult, Probe, Report, Section
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.vocabulary import Mode, Severity, Verdict
 
@@ -33,15 +34,18 @@ def check_layer(
     settings: LayerSettings | None = None,
     check: CheckSettings | None = None,
     progress: Progress | None = None,
+    *,
+    entries: bool = False,
 ) -> Report:
     """Contract, forward against the definition, running statistics, test mode, gradients and stability.
 
-    ``batch`` is what gradients are shown for; every section uses probes of its own beside it.
+    ``batch`` is what gradients are shown for, with ``entries`` each entry of them; every section uses probes of its
+    own beside it.
     """
     started = time.perf_counter()
     batch, settings, check = batch or generate(), settings or LayerSettings(), check or CheckSettings()
     subject = Subject(layer, batch, settings, np.dtype(np.float64))
-    run = _Suite(subject, check, progress)
+    run = _Suite(subject, check, progress, entries)
     outcomes = dict(zip(SECTIONS, run.outcomes(), strict=False))
     sections = tuple(_section(name, outcome) for name, outcome in outcomes.items())
     findings = tuple(dict.fromkeys(f for outcome in outcomes.values() for f in outcome.findings))
@@ -63,14 +67,16 @@ def check_layer(
         version=__version__,
         sections=sections,
         probes=run.probes,
+        entries=run.entries,
     )
 
 
 class _Suite:
     """The sections in order; each may tell the next what has been found out about the layer."""
 
-    def __init__(self, subject: Subject, check: CheckSettings, progress: Progress | None) -> None:
-        self.subject, self.check, self.progress = subject, check, progress
+    def __init__(self, subject: Subject, check: CheckSettings, progress: Progress | None, entries: bool) -> None:
+        self.subject, self.check, self.progress, self.wanted = subject, check, progress, entries
+        self.entries: tuple[Entries, ...] = ()
         self.gradients: tuple[GradientResult, ...] = ()
         self.probes: tuple[Probe, ...] = ()
         self.passes = 0.0
@@ -86,23 +92,23 @@ class _Suite:
         failed = contract.BACKWARD in silent
         self.entangled = "BN007" in codes
         narrow = next((f.evidence.split()[-1] for f in first.findings if f.code == "BN006"), None)
-        if narrow:
+        if narrow := narrow or limit_of(self.subject.layer.traits):
             self.subject = self.subject._replace(dtype=np.dtype(narrow))
         self.subject, seen = forward.settle(self.subject)
         outcome, reading = forward.check(self.subject, seen, self.entangled)
         yield outcome
-        yield self._guarded(lambda: running.check(self.subject))
+        yield self._guarded(lambda: running.check(self.subject, reading))
         if any(f.code == "BN503" for f in outcome.findings):
             # The digits of float32: they are said once, and what follows is judged by them.
             self.subject = self.subject._replace(dtype=np.dtype(np.float32))
         tested = self._guarded(lambda: test_mode.check(self.subject, reading))
         yield tested
-        right = bool(reading and not reading.codes)
         if failed:
             yield Outcome((), "the backward pass fails", Verdict.FAIL)
         else:
-            yield self._guarded(lambda: self._gradients(right, test_mode_too=not tested.findings))
-        yield self._guarded(lambda: stability.check(self.subject, reading))
+            yield self._guarded(lambda: self._gradients(reading, test_mode_too=not tested.findings))
+        unknown = any(f.code == "BN308" for f in outcome.findings)
+        yield self._guarded(lambda: stability.check(self.subject, reading, unknown))
 
     def _guarded(self, section: object) -> Outcome:
         try:
@@ -111,17 +117,18 @@ class _Suite:
             code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
             return Outcome((CATALOGUE[code].found("layer", str(raised)),), str(raised))
 
-    def _gradients(self, forward_right: bool, test_mode_too: bool) -> Outcome:
+    def _gradients(self, reading: Reading | None, test_mode_too: bool) -> Outcome:
+        forward_right = reading is not None and not reading.codes
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
-        reports = [self._one(self.subject.batch, settings)]
+        reports = [self._one(self.subject.batch, settings, self.wanted)]
         if self.check.probes:
             # An eps of its own that a backward may have shows where the forward's is another.
             for eps in self.subject.epsilons():
                 with_eps = replace(settings, eps=eps)
                 reports.append(self._one(beside(layer, with_eps, self.subject.batch.d, "float64"), with_eps))
-        self.gradients, unseen = reports[0].gradients, _unseen_by_all(reports)
+        self.gradients, self.entries, unseen = reports[0].gradients, reports[0].entries, _unseen_by_all(reports)
         if test_mode_too and layer.traits.differentiates_test_mode and layer.traits.keeps_statistics:
             batch = warm_up(self.subject.probe(14), 5, settings.momentum)
             reports.append(self._one(batch, replace(settings, mode=Mode.TEST)))
@@ -135,20 +142,21 @@ class _Suite:
         shown = [*reports[0].findings, *(f for report in reports[1:] for f in on_probe(report))]
         findings = clearest(shown)
         if verdict is Verdict.FAIL and not forward_right:
-            taught = as_taught(self.subject, settings)
+            taught = as_taught(self.subject, settings, reading)
             findings = tuple(f for f in findings if f.quantity not in taught)
             if not findings:
                 return Outcome((), "those of the textbook, which the forward pass is not", verdict)
         own = "the layer's own forward pass" + ("" if forward_right else ", which is not the definition")
         return Outcome(findings, f"{len(verdicts)} batches: as the differences of {own}{blind}", verdict)
 
-    def _one(self, batch: Batch, settings: LayerSettings) -> Report:
+    def _one(self, batch: Batch, settings: LayerSettings, entries: bool = False) -> Report:
         narrow = str(self.subject.dtype)
         if narrow != "float64":
-            batch = _narrowed(batch, narrow)
+            batch = batch.narrowed(narrow)
         # The probes are this section's own, and what is blind is for all of its batches to say.
         alone = replace(self.check, probes=False, strict=False)
-        report = check_gradients(batch, self.subject.layer, settings, alone, self.progress, entangled=self.entangled)
+        layer, entangled = self.subject.layer, self.entangled
+        report = check_gradients(batch, layer, settings, alone, self.progress, entangled=entangled, entries=entries)
         self.passes += report.forward_passes
         return report
 
@@ -157,12 +165,6 @@ def _unseen_by_all(reports: list[Report]) -> list[str]:
     """The codes of the mistakes that no batch could have shown."""
     unseen = [{(g.name, b.code) for g in report.gradients for b in g.power.blind_to} for report in reports]
     return sorted({code for _, code in set.intersection(*unseen)})
-
-
-def _narrowed(batch: Batch, dtype: str) -> Batch:
-    arrays = {name: getattr(batch, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
-    running = batch.running.astype(dtype) if batch.running else None
-    return replace(batch, **arrays, running=running)
 
 
 def _section(name: str, outcome: Outcome) -> Section:

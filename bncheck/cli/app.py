@@ -16,7 +16,9 @@ _COMMANDS = {
     "backward": "Run the backward pass; show or write dx, dgamma and dbeta.",
     "generate": "Make a batch and write it.",
     "trace": "Walk through the computational graph, node by node.",
+    "sweep": "Show the error against the step size of each difference formula.",
     "stress": "Put a layer through a grid of batches: a map of where it breaks.",
+    "bench": "Time checks on this machine, bncheck's and others.",
     "explain": "Say what a finding means, and show it.",
 }
 

@@ -15,6 +15,7 @@ from bncheck.cli.options import (
     output_options,
 )
 from bncheck.cli.output import emit
+from bncheck.cli.picture import complete, draws, plot_option, showing, write_picture
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.reproduce import reproduce_option, write_reproduction
 from bncheck.cli.workers import WorkerOptions, worker_options
@@ -36,6 +37,7 @@ from bncheck.vocabulary import Method
 @evidence_options
 @worker_options(" that share the blocks of a large batch.")
 @reproduce_option
+@plot_option
 @output_options(render.CHECK_FORMATS)
 def grad(
     origin: BatchOptions,
@@ -47,6 +49,7 @@ def grad(
     step: float | None,
     rtol: float | None,
     reproduce: str | None,
+    plot: str | None,
 ) -> Exit:
     """Run the layer forward and backward on BATCH, and check every entry of its gradients.
 
@@ -63,12 +66,16 @@ def grad(
     if reproduce is not None and layer.impl is None:
         raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")
     settings = layer.settings()
-    check = evidence.check(method=Method(method), step=step, rtol=rtol)
+    check = showing(plot, evidence).check(method=Method(method), step=step, rtol=rtol)
     batch = layer.prepare(origin.get(), origin, out)
     impl = layer.layer()
     with ProgressBar("forward passes", out.quiet) as progress:
         carrying = workers.carrying(layer.impl)
-        report = check_gradients(batch, impl, settings, check, progress, workers=carrying)
+        drawn = draws(plot, out)
+        report = check_gradients(batch, impl, settings, check, progress, workers=carrying, entries=drawn)
+    if plot is not None:
+        write_picture(plot, report)
+    report = complete(report, batch, impl, settings, out)
     emit(report, out=out)
     if reproduce is not None and impl is not None and layer.impl is not None:
         write_reproduction(reproduce, layer.impl, [(impl, report)], out.quiet)

@@ -21,7 +21,7 @@ def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
     to_stdout = out.output in (None, "-")
     if out.quiet and to_stdout:
         return
-    name = out.format or (render.format_of(out.output) if out.output else None) or default
+    name = out.named(default)
     terminal = to_stdout and sys.stdout.isatty()
     if terminal and name in render.BINARY_FORMATS:
         raise click.UsageError(f"{name} is binary: give --output FILE, a pipe, or another --format")

@@ -36,16 +36,15 @@ class Own(NamedTuple):
     @classmethod
     def of(cls, call: Call, reading: Reading) -> Own | None:
         """Of what a forward pass was read as; None where its columns meet."""
-        source, axes, variance, denominator, affine = (way.does for way in reading.ways)
-        running = call.running if source else None
-        mean, var = running if running is not None else axes(call.x)  # type: ignore[operator]
+        mean, var = reading.statistics(call)
         if np.shape(mean) != call.gamma.shape:
             return None
-        factor = 1.0 if running is not None else variance(len(call.x))  # type: ignore[operator]
-        stepped = denominator(var * factor + 1j * _STEP, call.settings.eps)  # type: ignore[operator]
+        factor = reading.ways[2].does(len(call.x))
+        stepped = reading.denominator.does(var + 1j * _STEP, call.settings.eps)
         root, slope = np.real(stepped), np.imag(stepped) / _STEP
+        affine = reading.ways[4].does
         one = np.ones_like(call.gamma)
-        gamma = affine(one, call.gamma, 0 * one) - affine(0 * one, call.gamma, 0 * one)  # type: ignore[operator]
+        gamma = affine(one, call.gamma, 0 * one) - affine(0 * one, call.gamma, 0 * one)
         return cls(call.x - mean, 1 / root, 2 * factor * slope / root**2, gamma)
 
     def paths(self, dout: Array) -> Array:

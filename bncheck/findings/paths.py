@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bncheck.arrays import Array
+from bncheck.findings.explained import explained, listed, spread, unexplained
 from bncheck.findings.own import Own
 from bncheck.layers.protocol import Call
 
@@ -50,8 +51,8 @@ class Fit(NamedTuple):
     """(3, D)"""
     within: Array
     """(3, D), their uncertainties; infinite where a path carries nothing."""
-    residual: float
-    """The largest, relative to the size of dx."""
+    value: Array
+    """(N, D), the sum."""
     explained: bool
 
     def matches(self, path: int, factor: Array, of: Array | None = None) -> bool:
@@ -64,7 +65,8 @@ class Fit(NamedTuple):
 def read(case: Case) -> list[Diagnosis]:
     """The mistakes that explain it, fewest first thought of; never empty."""
     if pattern := next(_patterns(case), None):
-        return [Diagnosis("BN110", pattern)]
+        said, guess = pattern
+        return [Diagnosis("BN110", f"{said}, {explained(case.dx, case.right, guess)}")]
     fit = fit_paths(case)
     return _named(case, fit) if fit.explained else [_placed(case, fit)]
 
@@ -81,17 +83,18 @@ def fit_paths(case: Case) -> Fit:
         coefficients[:, j] = inverse @ case.dx[:, j] / size
         within[:, j] = np.sqrt(inverse**2 @ tolerance**2) / size
         within[~basis.any(axis=0), j] = np.inf
-    miss = np.abs(case.dx - np.einsum("kd,knd->nd", coefficients, paths))
+    value = np.einsum("kd,knd->nd", coefficients, paths)
+    miss = np.abs(case.dx - value)
     known = np.where(np.isfinite(within), within, 0)
     allowed = case.allowed + np.einsum("kd,knd->nd", known, np.abs(paths))
     scale = max(float(np.abs(case.dx).max()), float(np.abs(case.right).max()), np.finfo(float).tiny)
-    return Fit(coefficients, within, float(miss.max()) / scale, bool(np.all(miss <= allowed + 1e-9 * scale)))
+    return Fit(coefficients, within, value, bool(np.all(miss <= allowed + 1e-9 * scale)))
 
 
 def _named(case: Case, fit: Fit) -> list[Diagnosis]:
-    said = _sentence(fit)
+    said = _sentence(case, fit)
     factors = _factors(case)
-    names = _whole(fit, factors, case.train)
+    names = _whole(fit, factors, case.train, said)
     if names is None:
         shared = next((n for n, f in factors.items() if fit.matches(0, f)), None)
         if shared is None and (placed := _placed(case, fit)).code == "BN109":
@@ -103,7 +106,7 @@ def _named(case: Case, fit: Fit) -> list[Diagnosis]:
     return names
 
 
-def _whole(fit: Fit, factors: dict[str, Array], train: bool) -> list[Diagnosis] | None:
+def _whole(fit: Fit, factors: dict[str, Array], train: bool, said: str) -> list[Diagnosis] | None:
     """Another eps, which enters the paths up to three times over."""
     for name, f in factors.items():
         if not name.startswith("sqrt"):
@@ -115,7 +118,7 @@ def _whole(fit: Fit, factors: dict[str, Array], train: bool) -> list[Diagnosis] 
                 # Where eps cannot be seen every power fits; the paths say more of such a case.
                 if all(fit.matches(k, factor) for k, factor in enumerate((one, through, through))):
                     return None
-                return [Diagnosis("BN106", f"{_sentence(fit)}: {name} stands in place of the forward's root")]
+                return [Diagnosis("BN106", f"{said}: {name} stands in place of the forward's root")]
     return None
 
 
@@ -175,11 +178,15 @@ def _of_paths(rest: dict[int, str], said: str) -> list[Diagnosis]:
     return found[:1] if len({d.code for d in found}) == 1 else found
 
 
-def _sentence(fit: Fit) -> str:
+def _sentence(case: Case, fit: Fit) -> str:
+    return f"{_sum(fit)}, {explained(case.dx, case.right, fit.value)}"
+
+
+def _sum(fit: Fit) -> str:
     middle = np.median(fit.coefficients, axis=1)
     sure = [bool(np.any(np.isfinite(w))) for w in fit.within]
     terms = [f"{_rounded(c)} {name}" for c, name, known in zip(middle, _NAMES, sure, strict=True) if known]
-    return f"dx = {' + '.join(terms)}, which explains it to {fit.residual:.1g}"
+    return f"dx = {' + '.join(terms)}"
 
 
 def _rounded(coefficient: float) -> str:
@@ -191,30 +198,38 @@ def _placed(case: Case, fit: Fit) -> Diagnosis:
     wrong = np.abs(case.dx - case.right) > case.allowed
     rows, columns = wrong.any(axis=1), wrong.any(axis=0)
     whole = wrong[np.ix_(rows, columns)].all()
+    alone = f"and no other, {explained(case.dx, case.right, np.where(wrong, case.dx, case.right))}"
     if whole and rows.sum() <= max(1, _FEW * len(rows)):
-        return Diagnosis("BN109", f"row{_list(rows)}, of {len(rows)}, and no other")
+        return Diagnosis("BN109", f"row{_plural(rows)}, of {len(rows)}, {alone}")
     if whole and columns.sum() <= max(1, _FEW * len(columns)) and len(columns) > 1:
-        return Diagnosis("BN109", f"column{_list(columns)}, of {len(columns)}, and no other")
+        return Diagnosis("BN109", f"column{_plural(columns)}, of {len(columns)}, {alone}")
     if wrong.mean() <= _FEW:
-        places = [f"[{i}, {j}]" for i, j in np.argwhere(wrong)[:4]]
-        return Diagnosis("BN109", f"{int(wrong.sum())} of {wrong.size} entries differ, {', '.join(places)} among them")
-    return Diagnosis("BN110", f"the three paths leave {fit.residual:.2g} of it unexplained")
+        places = ", ".join(f"[{i}, {j}]" for i, j in np.argwhere(wrong)[:4])
+        return Diagnosis("BN109", f"{int(wrong.sum())} of {wrong.size} entries differ, {places} among them, {alone}")
+    nearest = {f"{_sum(fit)} by least squares": fit.value}
+    nearest |= {said: guess for said, _, guess in _guesses(case)}
+    return Diagnosis("BN110", f"{unexplained(case.dx, case.right, nearest)}; it is wrong {spread(wrong)}")
 
 
-def _patterns(case: Case) -> Iterator[str]:
-    g, own = case.dout * case.own.gamma, case.own
-    n = len(g)
-    diagonal = own.inv * g * (1 - 1 / n) - own.bend * own.centred**2 * g / n
+def _patterns(case: Case) -> Iterator[tuple[str, Array]]:
+    """What dx is, in words and numbers, if it is one of what people return for it."""
     same = 1e-6 * np.abs(case.dx).max()
-    for name, plain in {"dout": case.dout, "dout * gamma": g}.items():
-        if np.all(np.abs(case.dx - plain) <= same):
-            yield f"dx is {name} itself: nothing of the normalization is in it"
-    if np.all(np.abs(case.dx - diagonal) <= same):
-        yield "dx_i is dout_i * d out_i / d x_i, the diagonal of the Jacobian only: every out depends on every x"
-    if n > 1 and np.ptp(case.dx, axis=0).max() <= same and np.ptp(case.right, axis=0).max() > same:
-        yield "dx is the same in every row: it was summed or averaged over the batch"
+    for said, remark, guess in _guesses(case):
+        if np.all(np.abs(case.dx - guess) <= same):
+            yield f"{said}: {remark}", guess
+    if len(case.dx) > 1 and np.ptp(case.dx, axis=0).max() <= same and np.ptp(case.right, axis=0).max() > same:
+        alike = case.dx.mean(axis=0) + np.zeros_like(case.dx)
+        yield "dx is the same in every row: it was summed or averaged over the batch", alike
 
 
-def _list(mask: Array) -> str:
-    places = np.flatnonzero(mask)
-    return f"{'s' if len(places) > 1 else ''} {', '.join(map(str, places[:4]))}{', ...' if len(places) > 4 else ''}"
+def _guesses(case: Case) -> Iterator[tuple[str, str, Array]]:
+    g, own, n = case.dout * case.own.gamma, case.own, len(case.dout)
+    yield "dx is dout itself", "nothing of the normalization is in it", case.dout
+    yield "dx is dout * gamma itself", "nothing of the normalization is in it", g
+    diagonal = own.inv * g * (1 - 1 / n) - own.bend * own.centred**2 * g / n
+    remark = "the diagonal of the Jacobian only, where every out depends on every x"
+    yield "dx_i is dout_i * d out_i / d x_i", remark, diagonal
+
+
+def _plural(mask: Array) -> str:
+    return f"{'s' if mask.sum() > 1 else ''} {listed(mask)}"

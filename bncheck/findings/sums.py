@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
+from bncheck.findings.explained import explained, unexplained, worst
 from bncheck.findings.paths import Case, Diagnosis
 
 _DIGITS = 1e-7
@@ -20,31 +21,33 @@ class Guess(NamedTuple):
     value: Array
 
 
-def read(case: Case, made: Gradients, right: Gradients, allowed: Gradients) -> dict[str, Diagnosis]:
-    """For each of dgamma and dbeta that is wrong, the mistake."""
-    wrong = [n for n in ("dgamma", "dbeta") if not _same(getattr(made, n), getattr(right, n), getattr(allowed, n))]
+def read(
+    case: Case, made: Gradients, right: Gradients, allowed: Gradients, failed: Collection[str]
+) -> dict[str, Diagnosis]:
+    """For each of dgamma and dbeta that has failed, the mistake."""
+    wrong = [name for name in ("dgamma", "dbeta") if name in failed]
     if len(wrong) == 2 and _swapped(made, right, allowed):
-        return {"dgamma": Diagnosis("BN204", "each is the other to rounding")}
-    found = {}
-    for name in wrong:
-        value, truth, within = (getattr(each, name) for each in (made, right, allowed))
-        hit = next((g for g in _guesses(case, name, truth) if _same(value, g.value, within)), None)
-        off = np.abs(value - truth)
-        j = int(np.argmax(off))
-        found[name] = (
-            Diagnosis(hit.code, f"{name} is {hit.said}")
-            if hit
-            else Diagnosis(
-                "BN205", f"off by up to {off[j]:.3g}, at {name}[{j}] = {value[j]:.6g} where {truth[j]:.6g} is right"
-            )
-        )
-    return found
+        both, truths = (np.stack([each.dgamma, each.dbeta]) for each in (made, right))
+        return {"dgamma": Diagnosis("BN204", f"each is the other, {explained(both, truths, truths[::-1])}")}
+    return {name: _named(case, name, *(getattr(each, name) for each in (made, right, allowed))) for name in wrong}
+
+
+def _named(case: Case, name: str, value: Array, truth: Array, within: Array) -> Diagnosis:
+    guesses = list(_guesses(case, name, truth))
+    hit = next((g for g in guesses if _same(value, g.value, within)), None)
+    if hit:
+        return Diagnosis(hit.code, f"{name} is {hit.said}, {explained(value, truth, hit.value)}")
+    nearest = unexplained(value, truth, {g.said: g.value for g in guesses})
+    return Diagnosis("BN205", f"{nearest}; {worst(name, value, truth, within)}")
 
 
 def _guesses(case: Case, name: str, truth: Array) -> Iterator[Guess]:
     dout, x, n = case.dout, case.call.x, len(case.dout)
     centred, inv = case.own.centred, case.own.inv
+    taught = (dout * centred).sum(axis=0) * inv if name == "dgamma" else dout.sum(axis=0)
     yield Guess("a mean over the batch", "BN202", truth / n)
+    # A forward pass that makes no use of gamma or beta has a derivative of 0, and another textbook.
+    yield Guess(f"a mean over the batch, of what {name} is in the textbook", "BN202", taught / n)
     if name == "dgamma":
         yield Guess("sum(dout * x)", "BN203", (dout * x).sum(axis=0))
         yield Guess("sum(dout * (x - mean))", "BN203", (dout * centred).sum(axis=0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -147,6 +148,7 @@ def _bare(name: str) -> str:
     return next((low.removeprefix(start) for start in ("batchnorm", "bn") if low.startswith(start)), low)
 
 
+@lru_cache(maxsize=1024)
 def role_of(name: str) -> Meaning | None:
     """Of a parameter or an attribute."""
     known = _ROLES.get(flat(name)) or _ROLES.get(_bare(name))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from bncheck.arrays import Array, DTypeLike
 from bncheck.batchnorm import Gradients, Statistics
@@ -82,6 +85,12 @@ class Traits(NamedTuple):
     """Where the layer's code stands, as file:function."""
 
 
+def limit_of(traits: Traits) -> str | None:
+    """The dtype of a layer, or of its device, that has no float64: batches are then narrowed to it."""
+    widest = np.dtype(traits.widest)
+    return widest.name if widest.itemsize < np.dtype(np.float64).itemsize else None
+
+
 class Spelled(NamedTuple):
     """Passes of a layer as a person would write them: lines of Python, and what they leave under which name."""
 
@@ -106,6 +115,26 @@ class Spellable(Protocol):
 
         Raises Unspelled where they cannot be told in Python.
         """
+
+
+class Walk(NamedTuple):
+    """A forward pass at x that stays where the layer computes, and the way along lines from there."""
+
+    out: Array
+    """(N, M), at x itself."""
+    along: Callable[[Array, Array, tuple[int, ...]], tuple[Array, Array]]
+    """(direction (N, 1) or (N, M), lengths (M,), K multiples) -> ((K, M), (M,)).
+
+    Of what out changes by at x + multiple * lengths * direction: the sums over the rows, weighted, for each multiple;
+    and those of its squares, for the first.  Each point has a pass of its own, which leaves no trace in the next.
+    """
+
+
+class Walkable(Protocol):
+    """A layer that perturbs and reduces on its own device, so that no array of the size of x returns: optional."""
+
+    def walk(self, call: Call, weights: Array) -> Walk | None:
+        """From ``call.x``, with ``weights`` (N, M); None where that cannot be done, as for an out of another shape."""
 
 
 class Keeping(Protocol):

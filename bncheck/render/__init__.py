@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bncheck.benchmark import BenchReport
+    from bncheck.curves import SweepReport
     from bncheck.explanation import Contents, Explanation
     from bncheck.grid import StressReport
     from bncheck.report import PassReport, Report
     from bncheck.tracing import TraceReport
 
-Result: TypeAlias = "Report | PassReport | TraceReport | StressReport | Explanation | Contents"
+Result: TypeAlias = (
+    "Report | PassReport | TraceReport | SweepReport | StressReport | BenchReport | Explanation | Contents"
+)
 """What a command has to show."""
 
-CHECK_FORMATS = ("table", "json", "csv", "markdown", "junit")
-MAP_FORMATS = ("table", "json", "csv", "markdown")
-TEXT_FORMATS = ("table", "json", "markdown")
-TRACE_FORMATS = ("table", "json", "markdown", "mermaid", "dot", "svg")
+CHECK_FORMATS = ("table", "json", "csv", "markdown", "html", "junit")
+MAP_FORMATS = ("table", "json", "csv", "markdown", "html")
+BENCH_FORMATS = ("table", "json", "csv", "markdown")
+TEXT_FORMATS = ("table", "json", "markdown", "html")
+TRACE_FORMATS = ("table", "json", "markdown", "html", "mermaid", "dot", "svg")
 ARRAY_FORMATS = ("table", "json", "csv", "tsv", "markdown", "npy", "npz")
 BINARY_FORMATS = ("npy", "npz")
-_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot"} | {
-    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "dot", "svg")
+PICTURE_FORMATS = ("png", "svg", "pdf")
+_SUFFIXES = {".md": "markdown", ".xml": "junit", ".txt": "table", ".mmd": "mermaid", ".gv": "dot", ".htm": "html"} | {
+    f".{name}": name for name in ("json", "csv", "tsv", "npy", "npz", "html", "dot", "svg")
 }
 
 
@@ -53,6 +59,12 @@ def renderer(name: str, look: Look) -> Renderer:
     return found
 
 
+def picture(ending: str) -> Renderer:
+    """The renderer that draws a result, with the library that is loaded for it alone."""
+    drawn: Renderer = getattr(import_module("bncheck.render.as_picture"), f"render_{ending}")
+    return drawn
+
+
 def joined(name: str, parts: list[Content]) -> Content:
     """Several results of one command as one output that its readers still understand."""
     if len(parts) == 1:
@@ -65,6 +77,9 @@ def joined(name: str, parts: list[Content]) -> Content:
     if name == "junit":
         suites = "".join(text.split("?>", 1)[1] for text in texts)
         return f"<?xml version='1.0' encoding='utf-8'?>\n<testsuites>{suites}</testsuites>\n"
+    if name == "html":
+        home: Any = import_module("bncheck.render.as_html")
+        return str(home.joined(texts))
     return "\n".join(texts)
 
 

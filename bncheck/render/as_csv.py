@@ -1,4 +1,4 @@
-"""CSV and TSV: a check as one row for each gradient or section, a pass as the main array itself."""
+"""CSV and TSV: a check as one row for each gradient or section, a pass as its main array, a sweep as its points."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ def _render(result: Result, delimiter: str) -> str:
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
     if hasattr(result, "cells"):
-        return _cells([cell.to_dict() for cell in result.cells], delimiter)
+        return _rows([cell.to_dict() for cell in result.cells], delimiter)
+    if hasattr(result, "costs"):
+        return _rows([cost.to_dict() for cost in result.costs], delimiter)
+    if hasattr(result, "panels"):
+        return _points(result, delimiter)
     assert isinstance(result, Report)
     if result.sections:
         return _sections(result, delimiter)
@@ -65,10 +69,26 @@ def _sections(report: Report, delimiter: str) -> str:
     return file.getvalue()
 
 
-def _cells(rows: list[dict[str, Any]], delimiter: str) -> str:
-    """A row for each cell of a grid."""
+def _rows(rows: list[dict[str, Any]], delimiter: str) -> str:
+    """A row for each cell of a grid, or for each check that was timed."""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter, lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: " ".join(v) if isinstance(v, list) else v for k, v in row.items()} for row in rows)
+    return file.getvalue()
+
+
+def _points(result: Any, delimiter: str) -> str:
+    """What was swept, what bncheck chose, and the habit, all in the same columns."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(("gradient", "dtype", "method", "what", "step", "error", "error_bar", "column"))
+    for panel in result.panels:
+        for curve in panel.curves:
+            own, which = curve.own, (panel.quantity, panel.dtype, curve.method)
+            swept = zip(result.steps, curve.errors, strict=True)
+            writer.writerows((*which, "swept", step, error, "", "") for step, error in swept)
+            writer.writerow((*which, "chosen", own.step, own.error, own.error_bar, ""))
+    for a in result.absolute:
+        writer.writerow(("dx", a.dtype, a.method, f"absolute {a.step:g}", a.relative, a.error, "", a.column))
     return file.getvalue()

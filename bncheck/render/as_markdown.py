@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 
 # <stdin> is no HTML tag.  An asterisk between blanks and an underscore within a word are literal already.
 _MARKUP = re.compile(r"[\\`<]|\*(?=\S)|(?<=\S)\*|(?<![^\W_])_|_(?![^\W_])")
@@ -19,7 +19,13 @@ def render(result: Result, look: Look) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _pipes(block)
-    return f"{block.label}\n\n```python\n{block.lines}\n```" if isinstance(block, Code) else _literal(block)
+    if isinstance(block, (str, Found)):
+        return _literal(str(block))
+    if isinstance(block, Code):
+        return f"{block.label}\n\n```python\n{block.lines}\n```"
+    from bncheck.render import chart
+
+    return "\n".join(["```text", *chart.lines(block), "```"])
 
 
 def _pipes(table: Table) -> str:

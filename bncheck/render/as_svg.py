@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 from bncheck.render import Look, Result
 from bncheck.render.document import heading, number
 from bncheck.render.trace import equation, failed, marked
+from bncheck.render.unseen import shown
 from bncheck.tracing import Back, Step, TraceReport
 from bncheck.vocabulary import Verdict
 
@@ -19,27 +20,28 @@ _LEFT = ("x", "centred", "xhat", "scaled", "out")
 _WIDTH, _HEIGHT, _ROW = 270, 84, 112  # of a box, and from one to the next
 _GAP, _MARGIN, _TOP = 150, 24, 88
 _INSET = 40  # from the edge of a box to the arrows above and below it
+# Named by their class, lest they reach what stands around the picture in a page.
 # Plain properties, not variables: viewers other than browsers know no better, and stay light.
 _STYLE = """
-    text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace }
-    .title { font-size: 14px }
-    .title, .name, .bad { font-weight: bold }
-    rect.paper { stroke: none }
-    rect.kept { stroke-width: 3 }
-    rect.wrong { stroke-width: 3; stroke-dasharray: 6 3 }
-    path { fill: none }
-    path.back { stroke-dasharray: 4 3 }
+    .graph text { font: 12px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace }
+    .graph .title { font-size: 14px }
+    .graph .title, .graph .name, .graph .bad { font-weight: bold }
+    .graph rect.paper { stroke: none }
+    .graph rect.kept { stroke-width: 3 }
+    .graph rect.wrong { stroke-width: 3; stroke-dasharray: 6 3 }
+    .graph path { fill: none }
+    .graph path.back { stroke-dasharray: 4 3 }
 """
 _COLOURS = """
-    text, marker.forward path { fill: %(ink)s }
-    .soft { fill: %(soft)s }
-    .gradient, marker.back path { fill: %(back)s }
-    .bad { fill: %(bad)s }
-    rect { fill: %(paper)s; stroke: %(ink)s }
-    rect.wrong { stroke: %(bad)s }
-    path { stroke: %(ink)s }
-    path.back { stroke: %(back)s }
-    marker path { stroke: none; stroke-dasharray: none }
+    .graph text, .graph marker.forward path { fill: %(ink)s }
+    .graph .soft { fill: %(soft)s }
+    .graph .gradient, .graph marker.back path { fill: %(back)s }
+    .graph .bad { fill: %(bad)s }
+    .graph rect { fill: %(paper)s; stroke: %(ink)s }
+    .graph rect.wrong { stroke: %(bad)s }
+    .graph path { stroke: %(ink)s }
+    .graph path.back { stroke: %(back)s }
+    .graph marker path { stroke: none; stroke-dasharray: none }
 """
 _LIGHT = {"paper": "#ffffff", "ink": "#1f2328", "soft": "#59636e", "back": "#0a58ca", "bad": "#b3261e"}
 _DARK = {"paper": "#0d1117", "ink": "#e6edf3", "soft": "#9198a1", "back": "#79b8ff", "bad": "#ff8a80"}
@@ -83,8 +85,9 @@ def render(result: Result, look: Look) -> str:
     ]
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}" role="img">',
-            f"<title>Batch normalization as a graph: {escape(heading(result))}</title>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="graph" role="img" '
+            f'viewBox="0 0 {width} {height:g}" width="{width}">',
+            f"<title>Batch normalization as a graph: {escape(shown(heading(result)))}</title>",
             f"<style>{_STYLE}{_COLOURS % _LIGHT}",
             f"@media (prefers-color-scheme: dark) {{{_COLOURS % _DARK}}}</style>",
             f"<defs>{_ARROW.format('forward')}{_ARROW.format('back')}</defs>",
@@ -175,7 +178,7 @@ def _drawn(box: _Box, name: str, wrong: bool) -> list[str]:
 
 
 def _text(x: float, y: float, text: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(shown(text))}</text>'
 
 
 def _short(text: str, characters: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -11,11 +12,16 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 from bncheck.vocabulary import Verdict
+
+if TYPE_CHECKING:
+    from bncheck.render.chart import Chart
 
 _LONG = 20  # longer names, which are those of columns, may be folded
 _STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.BLIND: "bold yellow"}
+# Apart for the colour-blind as well, on light and on dark, and never alone: the letters differ.
+_COLOURS = ("yellow", "blue", "green", "magenta", "cyan")
 _LETTERS = {".": "green", "F": "bold red", "b": "yellow", "R": "bold magenta", "K": "bold magenta", "-": "dim"}
 
 _SENTENCE = 30  # characters of words in a line that still read well
@@ -39,7 +45,26 @@ def _block(block: Block, width: int) -> RenderableType:
         return _grid(block, widths) if widths else Padding(_stack(block), (1, 0, 1, 0))
     if isinstance(block, Code):
         return Group(Text(block.label), Padding(Text(block.lines, style="cyan"), (1, 0, 1, 4)))
-    return Padding(_styled(block), (0, 0, 1, 0))
+    if isinstance(block, (str, Found)):
+        return Padding(_styled(str(block)), (0, 0, 1, 0))
+    return _drawn(block, width)
+
+
+def _drawn(chart: Chart, width: int) -> RenderableType:
+    """Each curve's letter in a colour of its own; what is no letter of a curve stays as it is."""
+    from bncheck.render.chart import GUIDE, lines
+
+    colours = dict(zip([s.mark for s in chart.series], _COLOURS, strict=False)) | {GUIDE: "dim"}
+    title, *body = lines(chart, width)
+    drawing = Text(f"{title}\n", style="bold")
+    for line in body:
+        frame, bar, cells = line.partition("|")
+        drawing.append(frame + bar, style="not bold")
+        for cell in cells:
+            drawing.append(cell, style=f"not bold {colours.get(cell, '')}")
+        drawing.append("\n")
+    drawing.no_wrap = True
+    return drawing
 
 
 def _fitting(table: Table, width: int) -> list[int] | None:

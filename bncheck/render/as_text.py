@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 
 from bncheck.render import Look, Result
-from bncheck.render.document import Block, Code, Table, document
+from bncheck.render.document import Block, Code, Found, Table, document
 
 
 def render(result: Result, look: Look) -> str:
@@ -16,7 +16,13 @@ def render(result: Result, look: Look) -> str:
 def _block(block: Block) -> str:
     if isinstance(block, Table):
         return _aligned(block)
-    return f"{block.label}\n\n{indent(block.lines, '    ')}" if isinstance(block, Code) else block
+    if isinstance(block, (str, Found)):
+        return str(block)
+    if isinstance(block, Code):
+        return f"{block.label}\n\n{indent(block.lines, '    ')}"
+    from bncheck.render import chart
+
+    return "\n".join(chart.lines(block))
 
 
 def _aligned(table: Table) -> str:

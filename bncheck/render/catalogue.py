@@ -16,12 +16,12 @@ def _of_one(result: Explanation) -> Document:
     blocks += [Code("Right:", result.right)] if result.right else []
     blocks.append(f"Mend: {result.mend}.")
     if result.seen:
-        blocks.append(Table(("seen in", "what was wrong"), tuple(result.seen), words=(0, 1)))
+        blocks.append(Table(("seen in", "what was wrong"), tuple(result.seen), words=(0, 1), caption="In public code"))
     blocks.append(f"bncheck explain --run {result.code} checks a layer that has it.")
     return Document(f"{result.code} {result.title} ({result.severity.value})", tuple(blocks))
 
 
 def _of_all(result: Contents) -> Document:
     rows = tuple((e.code, e.severity.value, e.title) for e in result.entries)
-    table = Table(("code", "severity", "finding"), rows, words=(0, 1, 2))
+    table = Table(("code", "severity", "finding"), rows, words=(0, 1, 2), caption="The catalogue")
     return Document("What bncheck can find", (table, "bncheck explain CODE says more of each."))

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bncheck.render import Result, blindness
 from bncheck.report import Coverage, Finding, GradientResult, PassReport, Report
 from bncheck.vocabulary import Severity, Verdict
 
 if TYPE_CHECKING:
+    from bncheck.curves import SweepReport
+    from bncheck.render.chart import Chart
     from bncheck.tracing import TraceReport
 
 # Five columns of six digits fit a terminal of 80 characters, whatever their exponents.
 _ROWS, _COLUMNS, _STATISTICS = 6, 5, 12
-_ROOMS = {"Contents": "catalogue", "Explanation": "catalogue", "StressReport": "maps", "TraceReport": "trace"}
+_ROOMS = {
+    "BenchReport": "costs",
+    "Contents": "catalogue",
+    "Explanation": "catalogue",
+    "StressReport": "maps",
+    "SweepReport": "sweeping",
+    "TraceReport": "trace",
+}
 
 
 class Table(NamedTuple):
@@ -27,6 +36,8 @@ class Table(NamedTuple):
     """The columns that hold words and not numbers."""
     letters: tuple[int, ...] = ()
     """The columns that hold one letter for each of several outcomes."""
+    caption: str = ""
+    """What it is about, where that stands over a table."""
 
 
 class Code(NamedTuple):
@@ -36,7 +47,20 @@ class Code(NamedTuple):
     lines: str
 
 
-Block = Table | Code | str
+class Found(NamedTuple):
+    """A finding in words."""
+
+    finding: Finding
+    title: str
+    evidence: str
+    mend: str
+    """Empty for a convention."""
+
+    def __str__(self) -> str:
+        return f"{self.title}: {self.evidence}{' ' * bool(self.mend)}{self.mend}"
+
+
+Block: TypeAlias = "Table | Code | Found | Chart | str"
 """A string is a paragraph."""
 
 
@@ -68,7 +92,7 @@ def place(index: tuple[int | None, ...]) -> str:
     return f"[{', '.join(':' if i is None else str(i) for i in index)}]"
 
 
-def heading(result: Report | PassReport | TraceReport) -> str:
+def heading(result: Report | PassReport | SweepReport | TraceReport) -> str:
     batch = result.batch
     origin = f"generated from seed {batch.seed}" if batch.source == "generated" else f"from {batch.source}"
     return f"{result.implementation}, {result.mode} mode, {batch.dtype} batch ({batch.n}, {batch.d}) {origin}"
@@ -78,7 +102,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
     blocks: list[Block] = [_sections(report)] if report.sections else []
     if report.gradients:
         blocks += [_errors(report), _worst(report)]
-    blocks += [sentence(finding) for finding in report.findings]
+    blocks += [told(finding) for finding in report.findings]
     blocks += blindness.paragraphs(report)
     if report.coverage is not None and report.coverage.directions:
         blocks.append(_coverage(report.coverage))
@@ -91,7 +115,7 @@ def _of_check(report: Report, verbose: bool) -> Document:
 def _sections(report: Report) -> Table:
     codes = {s.name: s.said for s in report.sections}
     rows = tuple((s.name.replace("_", " "), s.verdict.value, codes[s.name]) for s in report.sections)
-    return Table(("section", "verdict", "what was seen"), rows, words=(0, 1, 2))
+    return Table(("section", "verdict", "what was seen"), rows, words=(0, 1, 2), caption="What was checked")
 
 
 def _errors(report: Report) -> Table:
@@ -109,6 +133,7 @@ def _errors(report: Report) -> Table:
             )
             for g in report.gradients
         ),
+        caption="Gradients against finite differences",
     )
 
 
@@ -116,6 +141,7 @@ def _worst(report: Report) -> Table:
     return Table(
         ("worst entry", "analytic", "numeric", "difference", "allowed", "smallest seen"),
         tuple(_worst_of(g) for g in report.gradients),
+        caption="The entries nearest to being rejected, or furthest beyond",
     )
 
 
@@ -140,11 +166,11 @@ def _coverage(coverage: Coverage) -> str:
     )
 
 
-def sentence(finding: Finding) -> str:
+def told(finding: Finding) -> Found:
     place = f"{finding.quantity}, in {finding.where}" if finding.where else finding.quantity
-    if finding.severity is Severity.NOTE:
-        return f"{finding.code} note: {finding.title} ({place}): {finding.evidence}."
-    return f"{finding.code} {finding.title} ({place}): {finding.evidence}. Mend: {finding.hint}."
+    note = finding.severity is Severity.NOTE
+    title = f"{finding.code}{' note:' * note} {finding.title} ({place})"
+    return Found(finding, title, f"{finding.evidence}.", "" if note else f"Mend: {finding.hint}.")
 
 
 def _summary(report: Report) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bncheck.grid import Break, Cell, CellResult, State, StressReport
-from bncheck.render.document import Block, Document, Table, conjunction, sentence
+from bncheck.render.document import Block, Document, Table, conjunction, told
 
 _LETTERS = {
     "pass": (".", "pass"),
@@ -24,7 +24,7 @@ _WIDTH, _GAP = 80, 3  # as a terminal has it, where a table takes so many charac
 
 def document(report: StressReport, verbose: bool = False) -> Document:
     blocks: list[Block] = [*_panels(report), _legend(report)]
-    blocks += [sentence(finding) for finding in report.findings]
+    blocks += [told(finding) for finding in report.findings]
     blocks += [_told(report, each, verbose) for each in report.breaks]
     blocks.append(_summary(report))
     return Document(_heading(report), tuple(blocks))
@@ -56,6 +56,7 @@ def _panels(report: StressReport) -> Iterator[Table]:
             ),
             words=(0, *range(len(_ROWS), len(_ROWS) + len(names[part]))),
             letters=tuple(range(len(_ROWS), len(_ROWS) + len(names[part]))),
+            caption="What became of each batch of the grid",
         )
 
 

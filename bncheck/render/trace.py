@@ -50,7 +50,9 @@ def failed(report: TraceReport) -> list[str]:
 
 def _forward(report: TraceReport) -> Table:
     rows = tuple((s.name, equation(s), str(s.shape), number(s.norm), "kept" if s.kept else "") for s in report.steps)
-    return Table(("node", "forward", "shape", "norm", "cache"), rows, words=(0, 1, 4))
+    return Table(
+        ("node", "forward", "shape", "norm", "cache"), rows, words=(0, 1, 4), caption="Forward, from the inputs to out"
+    )
 
 
 def _cache(report: TraceReport) -> str:
@@ -64,7 +66,12 @@ def _backward(report: TraceReport) -> Table:
         (b.node, b.to, b.formula, number(b.incoming), number(b.outgoing), b.rule.split()[2] if b.rule else "")
         for b in report.backward
     )
-    return Table(("node", "hands to", "gradient", "incoming", "outgoing", "rule"), rows, words=(0, 1, 2, 5))
+    return Table(
+        ("node", "hands to", "gradient", "incoming", "outgoing", "rule"),
+        rows,
+        words=(0, 1, 2, 5),
+        caption="From out back to the inputs",
+    )
 
 
 def _rules(report: TraceReport) -> Iterator[str]:
@@ -96,7 +103,12 @@ def _paths(report: TraceReport) -> Table:
     total = next(step.gradient for step in report.steps if step.symbol == "x")
     assert total is not None
     rows.append(("= dx", "all of them", *_numbers(total)))
-    return Table(("path of x", "handed back by", "norm", "rel error", "verdict"), tuple(rows), words=(0, 1))
+    return Table(
+        ("path of x", "handed back by", "norm", "rel error", "verdict"),
+        tuple(rows),
+        words=(0, 1),
+        caption="The paths by which x reaches out",
+    )
 
 
 def _numbers(checked: Checked) -> tuple[str, str, str]:
@@ -115,7 +127,11 @@ def _checks(report: TraceReport) -> Table:
         )
         for c in gradients(report)
     )
-    return Table(("checked at", "norm", "rel error", "abs error", "error bar", "verdict"), rows)
+    return Table(
+        ("checked at", "norm", "rel error", "abs error", "error bar", "verdict"),
+        rows,
+        caption="Each gradient against finite differences at its node",
+    )
 
 
 def _reasons(report: TraceReport) -> Iterator[str]:
@@ -128,7 +144,12 @@ def _layer(report: TraceReport, layer: LayerTrace) -> Iterator[Block]:
     names = {step.symbol: step.name if step.reads else "input" for step in report.steps}
     if layer.matches:
         rows = tuple((names[m.symbol], m.symbol, m.held, "agrees" if m.agrees else "differs") for m in layer.matches)
-        yield Table(("node", "value", "kept by the layer as", "beside the graph"), rows, words=(0, 1, 2, 3))
+        yield Table(
+            ("node", "value", "kept by the layer as", "beside the graph"),
+            rows,
+            words=(0, 1, 2, 3),
+            caption="What the layer keeps, beside the graph",
+        )
     if not layer.readable:
         yield f"{report.implementation} keeps no arrays that can be read, so only its results are compared."
     elif layer.absent:

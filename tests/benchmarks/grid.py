@@ -197,7 +197,6 @@ def _sliced(measured: Measured, columns: slice) -> Measured:
 
     return measured._replace(
         call=Call(call.x[:, columns], call.gamma[columns], call.beta[columns], None, call.settings),
-        out=measured.out[:, columns],
         analytic=gradients(measured.analytic),
         dx=derivative(measured.dx),
         parameters=derivative(measured.parameters),

@@ -13,7 +13,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Traits, Walk
 from bncheck.layers.tensors.written import options_of, tuples_of
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
@@ -178,14 +178,16 @@ def ordered(made: Any) -> tuple[Any, Any, Any]:
     return parts[0], parts[1], parts[2]
 
 
-def narrowed(call: Call) -> Call:
-    """No tensor library goes beyond float64."""
-    return call.astype(np.float64) if call.x.dtype.itemsize > 8 else call
+def narrowed(call: Call, library: Any) -> Call:
+    """No tensor library goes beyond float64, and some devices do not go so far."""
+    return call.astype(library.widest) if call.x.dtype.itemsize > np.dtype(library.widest).itemsize else call
 
 
 @dataclass
 class TensorPass:
     call: Call
+    dtype: np.dtype[Any]
+    """What is computed in; that of the call, or less where that is too wide."""
     layout: str
     out: Array
     state: object
@@ -202,7 +204,7 @@ class TensorPass:
         return self.statistics and Statistics(*map(self._dressed, self.statistics))
 
     def backward(self, dout: Array) -> Gradients:
-        width, given = self.call.gamma.size, spread(dout.astype(narrowed(self.call).x.dtype), self.layout)
+        width, given = self.call.gamma.size, spread(dout.astype(self.dtype), self.layout)
         handed = given.copy()
         dx, dgamma, dbeta, *again = self.pull(handed)
         self.differentiated = gathered(again[0], self.layout, dout.shape) if again else None
@@ -212,7 +214,7 @@ class TensorPass:
         return Gradients(*map(self._dressed, (dx, fitted(dgamma, width), fitted(dbeta, width))))
 
     def _dressed(self, array: Array) -> Array:
-        return array.astype(self.call.x.dtype) if self.call.x.dtype.itemsize > 8 else array
+        return array.astype(self.call.x.dtype) if self.call.x.dtype.itemsize > self.dtype.itemsize else array
 
 
 @dataclass(frozen=True)
@@ -232,7 +234,7 @@ class Functional:
     traits: Traits = field(default_factory=Traits)
 
     def forward(self, call: Call, state: object = None) -> TensorPass:
-        inner, library = narrowed(call), self.library
+        inner, library = narrowed(call, self.library), self.library
         before = inner.running or (state if isinstance(state, Statistics) else self._start(inner))
         leaves = (spread(inner.x, self.layout), *(self._shaped(part.copy()) for part in (inner.gamma, inner.beta)))
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
@@ -241,7 +243,21 @@ class Functional:
                 lambda *parts: self._made(values, parts), leaves, inner.settings.mode
             )
         made = after and Statistics(*(fitted(library.array(part), inner.gamma.size) for part in after))
-        return TensorPass(call, self.layout, library.array(out), made, made, self._watched(pull, inner), written)
+        return TensorPass(
+            call, inner.x.dtype, self.layout, library.array(out), made, made, self._watched(pull, inner), written
+        )
+
+    def walk(self, call: Call, weights: Array) -> Walk | None:
+        from bncheck.layers.tensors.walking import lines_through
+
+        def out_of(inner: Call, x: Any) -> Any:
+            before = inner.running or self._start(inner)
+            learnt = (self.library.handed(self._shaped(part.copy())) for part in (inner.gamma, inner.beta))
+            values = self._values(inner.settings, before and before.astype(inner.x.dtype))
+            with self.library.spoken(inner.settings.mode):
+                return self._made(values, (x, *learnt))[0]
+
+        return lines_through(self, call, weights, out_of)
 
     def _shaped(self, values: Array) -> Array:
         return spread(values[None], self.layout) if self.shaped else values

@@ -6,7 +6,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Jax:
 
     by_hand: tuple[Any, Signature] | None = None
     by_grad = False
+    widest = "float64"
 
     @property
     def automatic(self) -> bool:
@@ -44,6 +45,15 @@ class Jax:
 
     def tensor(self, array: Array) -> Any:
         return sys.modules["jax.numpy"].asarray(array)
+
+    # Nothing can be written into an array, and none knows how it came about.
+    root = handed = tensor
+
+    def value(self, out: Any, dtype: Any) -> Any:
+        return out.astype(dtype)
+
+    def spoken(self, _: Mode) -> Any:
+        return nullcontext()
 
     def array(self, tensor: Any) -> Array:
         return np.array(tensor)

@@ -18,7 +18,7 @@ from bncheck.layers.conventions import flat, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
-from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, torch, walk
+from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.torch_objects import Object, awake, is_network, maker, places_of
 from bncheck.layers.tensors.trials import (
     counterpart,
@@ -159,8 +159,9 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
     if not (any(proofs) if layer.places or not layer.written else all(proofs)):
         return None
     out = outcome(layer, test)
-    if _differ(out, outcome(replace(layer, library=Torch(by_grad=True)), test)):
-        layer = replace(layer, library=Torch(by_grad=True))
+    by_grad = replace(layer, library=replace(layer.library, by_grad=True))
+    if _differ(out, outcome(by_grad, test)):
+        layer = by_grad
     taken, kept = momentum_of(layer, width, _setting(fresh, "momentum"))
     keeps = {"mean", "var"} <= set(layer.places)
     is_module = issubclass(cls, torch().nn.Module)
@@ -181,7 +182,7 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
         bare=layer.bare,
         starts_anywhere=keeps,
-        widest="float64",
+        widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
@@ -211,7 +212,7 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
     if not (bare or {"gamma", "beta"} <= found) or is_network(fresh, width):
         unwritten = Object(name, make, {}, layout=layout, written=False)
         return Candidate(unwritten, width, fresh, False) if _is_unwritten(fresh) else None
-    layer = Object(name, make, places, layout=layout)
+    layer = Object(name, make, places, Torch(device=home_of(fresh)), layout)
     try:
         made = layer.forward(trial(width))
     except LayerRaised:

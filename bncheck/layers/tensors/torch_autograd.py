@@ -44,16 +44,41 @@ class Torch:
     by_hand: tuple[Any, Signature] | None = None
     by_grad: bool = False
     """The layer tells the mode by whether gradients are enabled."""
+    device: Any = None
+    """Where the layer's tensors live; None is where PyTorch makes those of whom nobody says where."""
 
     @property
     def automatic(self) -> bool:
         return self.by_hand is None
 
+    @property
+    def place(self) -> Any:
+        return torch().empty(0).device if self.device is None else self.device
+
+    @property
+    def widest(self) -> str:
+        """Apple's devices have no float64."""
+        return "float32" if self.place.type == "mps" else "float64"
+
     def tensor(self, array: Array) -> Any:
-        return torch().from_numpy(array)
+        """On the layer's device; on the CPU it shares the array's memory."""
+        return torch().from_numpy(array).to(self.place)
+
+    def root(self, array: Array) -> Any:
+        """What gradients lead back to, where autograd makes them."""
+        return self.tensor(array).requires_grad_(self.by_hand is None)
+
+    def handed(self, array: Array) -> Any:
+        """The same as a layer gets it.  In-place changes of a root would raise; those of a copy can be seen."""
+        return self.root(array).clone()
 
     def array(self, tensor: Any) -> Array:
+        """The one way back."""
         return np.array(tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
+
+    def value(self, out: Any, dtype: Any) -> Any:
+        """A result, without the way it came about."""
+        return out.detach().to(getattr(torch(), np.dtype(dtype).name))
 
     def context(self) -> Context:
         return Context()
@@ -76,8 +101,7 @@ class Torch:
         return mock.patch.object(torch(), "is_grad_enabled", return_value=False) if off else nullcontext()
 
     def differentiable(self, function: Any, leaves: Any, mode: Mode) -> tuple[Any, Any, Any, tuple[str, ...]]:
-        # In-place changes of a leaf would raise; those of a copy can be seen, and are named.
-        roots = [self.tensor(leaf).requires_grad_(self.by_hand is None) for leaf in leaves]
+        roots = [self.root(leaf) for leaf in leaves]
         handed = [root.clone() for root in roots]
         with self.spoken(mode):
             out, after, cache = function(*handed)
@@ -86,15 +110,23 @@ class Torch:
 
     def changed(self, before: list[Any], after: list[Any]) -> tuple[str, ...]:
         pairs = zip(LEAVES, before, after, strict=False)
-        same = {name: np.array_equal(self.array(a), self.array(b), equal_nan=True) for name, a, b in pairs}
-        return tuple(name for name, equal in same.items() if not equal)
+        return tuple(name for name, one, other in pairs if not _same(one.detach(), other.detach()))
+
+    @contextmanager
+    def lent(self, array: Array) -> Iterator[Any]:
+        """A tensor of an array, in which stands afterwards what has been written into the tensor."""
+        given = self.tensor(array)
+        before = given.clone()
+        yield given
+        if not _same(given, before):
+            array[...] = self.array(given)
 
     def pull(self, out: Any, roots: list[Any]) -> Callable[[Array], Any]:
         def pull(dout: Array) -> Any:
             if not out.requires_grad:
                 raise NotImplementedError("autograd finds no way from the output back to the input")
-            given = self.tensor(dout).to(out.dtype)
-            found = torch().autograd.grad(out, roots, given, retain_graph=True, allow_unused=True)
+            with self.lent(dout) as given:
+                found = torch().autograd.grad(out, roots, given.to(out.dtype), retain_graph=True, allow_unused=True)
             return [torch().zeros_like(root) if one is None else one for root, one in zip(roots, found, strict=True)]
 
         return pull
@@ -104,10 +136,25 @@ class Torch:
         backward, signature = self.by_hand
 
         def pull(dout: Array) -> Any:
-            made = signature.call(backward, {"x": self.tensor(dout), "cache": copied(cache)})
+            with self.lent(dout) as given:
+                made = signature.call(backward, {"x": given, "cache": copied(cache)})
             return ordered(made)
 
         return pull
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compared where they are; what is no number is like itself."""
+    if one.shape != other.shape:
+        return False
+    equal = one == other
+    return bool(equal.all()) or bool((equal | (one != one) & (other != other)).all())
+
+
+def home_of(thing: Any) -> Any:
+    """The device of what a module, or another object, carries; None of what carries nothing."""
+    found = (v.device for _, _, v in walk(thing) if isinstance(v, torch().Tensor) and v.is_floating_point())
+    return next(found, None)
 
 
 def walk(thing: Any, seen: set[int] | None = None) -> Iterator[tuple[dict[Any, Any], str, Any]]:

@@ -6,15 +6,18 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics
 from bncheck.layers.conventions import gradient_of, role_of
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.protocol import Call, Traits, Walk
 from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
-from bncheck.layers.tensors.torch_autograd import Torch, copied, torch, walk
+from bncheck.layers.tensors.torch_autograd import Torch, copied, home_of, torch, walk
+from bncheck.layers.tensors.walking import lines_through
 
+_SIGNATURES: WeakKeyDictionary[Any, Signature | None] = WeakKeyDictionary()
 _USUAL = {"eps": 1e-5, "momentum": 0.1, "flag": True}
 """What a constructor is given that cannot do without them."""
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
@@ -80,27 +83,35 @@ class Object:
         return "gamma" not in self.places
 
     def forward(self, call: Call, state: object = None) -> TensorPass:
-        inner, library = narrowed(call), self.library
-        values, width = values_of(inner.settings, self.taken), inner.gamma.size
+        inner, library = narrowed(call, self.library), self.library
+        width = inner.gamma.size
         with guarded(self.name), quiet(), library.precision(inner.x.dtype):
-            share = {"eps": values["eps"], "momentum": values["momentum"]}
-            thing = self.make(width, self.layout, share) if state is None else copied(state)
-            if not self.written:
-                raise NotImplementedError("it has no parameters")
-            gamma, beta = self._set(thing, inner, values)
             x = library.tensor(spread(inner.x, self.layout)).requires_grad_()
             handed = x.clone()
-            with library.spoken(inner.settings.mode):
-                out = self._run(thing, handed, values)
-                out = scaled(out, gamma, beta, self.layout) if self.bare else out
+            thing, gamma, beta, out = self._made(inner, handed, state)
             before = [x, library.tensor(inner.gamma.copy()), library.tensor(inner.beta.copy())]
             written = library.changed(before, [handed, gamma.reshape(-1), beta.reshape(-1)])
             pull = self._pull(thing, out, [x, gamma, beta])
         made = self._statistics(thing, width)
-        return TensorPass(call, self.layout, library.array(out), thing, made, pull, written)
+        return TensorPass(call, inner.x.dtype, self.layout, library.array(out), thing, made, pull, written)
+
+    def walk(self, call: Call, weights: Array) -> Walk | None:
+        return lines_through(self, call, weights, lambda inner, x: self._made(inner, x)[-1])
+
+    def _made(self, call: Call, x: Any, state: object = None) -> tuple[Any, Any, Any, Any]:
+        """An object of its own for this pass, its gamma and beta, and its output."""
+        values = values_of(call.settings, self.taken)
+        share = {"eps": values["eps"], "momentum": values["momentum"]}
+        thing = self.make(call.gamma.size, self.layout, share) if state is None else copied(state)
+        if not self.written:
+            raise NotImplementedError("it has no parameters")
+        gamma, beta = self._set(thing, call, values)
+        with self.library.spoken(call.settings.mode):
+            out = self._run(thing, x, values)
+            return thing, gamma, beta, scaled(out, gamma, beta, self.layout) if self.bare else out
 
     def _set(self, thing: Any, call: Call, values: dict[str, Any]) -> tuple[Any, Any]:
-        library, dtype = torch(), self.library.tensor(call.x[:1].copy()).dtype
+        library, dtype = torch(), getattr(torch(), call.x.dtype.name)
         for _, _, value in walk(thing):
             if isinstance(value, library.Tensor) and value.is_floating_point():
                 value.data = value.data.to(dtype)
@@ -132,7 +143,7 @@ class Object:
         if callable(switch):
             switch()
         forward = getattr(thing, "forward", thing)
-        signature = Signature.of(forward, ("x",))
+        signature = _signature(forward)
         called = thing if callable(thing) else forward
         out = signature.call(called, values | {"x": x}) if signature else called(x)
         first = out[0] if isinstance(out, tuple | list) and out else out
@@ -160,14 +171,24 @@ class Object:
     def _by_hand(self, thing: Any) -> Callable[[Array], Any]:
         def pull(dout: Array) -> Any:
             twin = copied(thing)
-            with torch().no_grad():
-                made = twin.backward(self.library.tensor(dout))
+            with torch().no_grad(), self.library.lent(dout) as given:
+                made = twin.backward(given)
             if isinstance(made, tuple | list):
                 return ordered(made)
             kept = {m.role: v for _, key, v in walk(twin) if (m := gradient_of(key)) and v is not None}
             return ordered((made, kept.get("dgamma"), kept.get("dbeta")))
 
         return pull
+
+
+def _signature(forward: Any) -> Signature | None:
+    """Every pass has an object of its own, and they share the method: its source is read once."""
+    method = getattr(forward, "__func__", None)
+    if method is None:
+        return Signature.of(forward, ("x",))
+    if method not in _SIGNATURES:
+        _SIGNATURES[method] = Signature.of(forward, ("x",))
+    return _SIGNATURES[method]
 
 
 def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
@@ -210,5 +231,5 @@ def awake(thing: Any, width: int, layout: str) -> Any:
     lazy = torch().nn.parameter.is_lazy
     if not isinstance(thing, torch().nn.Module) or not any(map(lazy, [*thing.parameters(), *thing.buffers()])):
         return thing
-    thing.eval()(torch().zeros((4, width, *(2,) * (RANKS[layout] - 2))))
+    thing.eval()(torch().zeros((4, width, *(2,) * (RANKS[layout] - 2)), device=home_of(thing)))
     return thing.train()

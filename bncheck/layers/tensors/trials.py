@@ -79,7 +79,7 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
         keeps_statistics=keeps,
         starts_anywhere=keeps,
         bare=layer.bare,
-        widest="float64",
+        widest=layer.library.widest,
         source=(source,),
     )
     return replace(made, taken=taken, traits=traits)

@@ -1,0 +1,1 @@
+"""What the pictures show; as_picture.py loads the library that draws them."""
