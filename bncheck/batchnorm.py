@@ -98,12 +98,15 @@ def backward(dout: Array, x: Array, gamma: Array, eps: float, running: Statistic
     xhat = np.multiply(centred, inv, out=centred)
     product = dout * xhat
     dgamma = product.sum(axis=0)
-    g = dout * gamma
+    g = np.multiply(dout, gamma, out=product)
     dx = g
     if running is None:
-        through_statistics = np.multiply(xhat, np.multiply(g, xhat, out=product).mean(axis=0), out=xhat)
+        # g is formed twice, which costs less than a third table would.
+        through_variance = np.multiply(g, xhat, out=g).mean(axis=0)
+        through_statistics = np.multiply(xhat, through_variance, out=xhat)
+        g = np.multiply(dout, gamma, out=product)
         through_statistics += g.mean(axis=0)
-        dx = np.subtract(g, through_statistics, out=through_statistics)
+        dx = np.subtract(g, through_statistics, out=g)
     dx *= inv
     return Gradients(dx, dgamma, dbeta=dout.sum(axis=0))
 

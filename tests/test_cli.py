@@ -382,10 +382,21 @@ def test_nobody_reads_what_is_said(arguments: list[str], code: int) -> None:
     assert done.stderr == "" or code == Exit.USAGE
 
 
-def test_the_shell_completes_commands() -> None:
-    asked = {"COMP_WORDS": "bncheck gr", "COMP_CWORD": "1", "_BNCHECK_COMPLETE": "bash_complete"}
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("bncheck gr", "plain,grad\n"),
+        ("bncheck grad --cov", "plain,--coverage\n"),
+        ("bncheck explain bn10", "".join(f"plain,BN10{n}\n" for n in range(1, 10))),
+        ("bncheck check lay", "file,lay\n"),
+        ("bncheck grad --impl lay", "file,lay\n"),
+    ],
+)
+def test_the_shell_completes(words: str, offered: str) -> None:
+    count = str(len(words.split()) - 1)
+    asked = {"COMP_WORDS": words, "COMP_CWORD": count, "_BNCHECK_COMPLETE": "bash_complete"}
     done = subprocess.run(BNCHECK, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "plain,grad\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, offered, "")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bncheck import render
+from bncheck.cli import completion
 from bncheck.cli.exits import Exit
 from bncheck.cli.options import (
     BatchOptions,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.argument("layer_name", metavar="LAYER")
+@click.argument("layer_name", metavar="LAYER", shell_complete=completion.files)
 @batch_options
 @layer_options
 @click.option("--isolate", is_flag=True, help="Take the layer's definitions out of the file; run nothing else of it.")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import click
 
 from bncheck import render
+from bncheck.cli import completion
 from bncheck.cli.exits import Exit
 from bncheck.cli.options import OutputOptions, output_options
 from bncheck.cli.output import emit
@@ -10,7 +11,7 @@ from bncheck.cli.progress import ProgressBar
 
 
 @click.command
-@click.argument("code", required=False)
+@click.argument("code", required=False, shell_complete=completion.codes)
 @click.option("--run", is_flag=True, help="Check a layer that has the mistake; the exit code is that of the check.")
 @output_options(render.TEXT_FORMATS)
 def explain(code: str | None, run: bool, out: OutputOptions) -> Exit:

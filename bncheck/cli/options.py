@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from bncheck import render
+from bncheck.cli import completion
 from bncheck.cli.progress import ProgressBar
 from bncheck.cli.speech import say
 from bncheck.vocabulary import Coverage, Mode
@@ -220,7 +221,10 @@ def layer_options(command: Command) -> Command:
             help="Training batches that make the running statistics where test mode is given none.",
         ),
         click.option(
-            "--impl", metavar="LAYER", help="The layer to run: file.py, file.py:name, package.module:Name.  [reference]"
+            "--impl",
+            metavar="LAYER",
+            shell_complete=completion.files,
+            help="The layer to run: file.py, file.py:name, package.module:Name.  [reference]",
         ),
     )
     return gather(command, options, LayerOptions, "layer")

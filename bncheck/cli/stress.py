@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bncheck import render
+from bncheck.cli import completion
 from bncheck.cli.exits import Exit
 from bncheck.cli.options import OutputOptions, output_options
 from bncheck.cli.output import emit
@@ -53,7 +54,7 @@ def _axes(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command
-@click.argument("layer_name", metavar="[LAYER]", required=False)
+@click.argument("layer_name", metavar="[LAYER]", required=False, shell_complete=completion.files)
 @_axes
 @click.option(
     "--mode", type=click.Choice([m.value for m in Mode]), default=Mode.TRAIN.value, show_default=True,

@@ -1,11 +1,11 @@
 """How the cost of a check grows with the batch, in units of the forward passes that the check makes.
 
-    python -m tests.benchmarks.scale [largest]
+    python -m tests.benchmarks.scale [largest [plot.png]]
 
 Each batch has a process of its own with one thread, in which a check and plain forward passes of the whole batch are
 made in turn; ratios are medians of the rounds, with their range.  ``largest`` is the number of entries to stop at,
-1e8 unless said.  Seconds are of processor time.  Memory is the peak of the process; the batch itself (x and dout,
-16 bytes an entry) is shown beside it.
+1e8 unless said; the plot draws seconds against entries, with the line of constant cost an entry.  Seconds are of
+processor time.  Memory is the peak of the process; the batch itself (x and dout, 16 bytes an entry) stands beside it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def measure(n: int, d: int, coverage: str) -> dict[str, float]:
     return {**found, "low": low, "high": high, "peak": peak}
 
 
-def row(n: int, d: int, coverage: str) -> None:
+def row(n: int, d: int, coverage: str) -> float:
     command = [sys.executable, "-m", "tests.benchmarks.scale", "measure", str(n), str(d), coverage]
     found = json.loads(subprocess.check_output(command, env={**os.environ, **ONE_THREAD}))
     spread = f"{found['low']:.2f}-{found['high']:.2f}"
@@ -75,19 +75,39 @@ def row(n: int, d: int, coverage: str) -> None:
         f"{found['peak']:>8.0f}{16 * n * d / 2**20:>8.0f}",
         flush=True,
     )
+    return float(found["seconds"])
 
 
-def main(largest: float) -> None:
+def draw(points: list[tuple[float, float]], path: str) -> None:
+    """Seconds against entries, both in decades: where cost is linear, the points lie on the line."""
+    from matplotlib.figure import Figure
+
+    entries, seconds = zip(*sorted(points), strict=True)
+    rate = statistics.median(taken / count for count, taken in points)
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.loglog(entries, seconds, "o", label="projected check, K = 8")
+    axes.loglog(entries, [rate * count for count in entries], "--", label=f"{rate * 1e9:.0f} ns an entry")
+    axes.set(xlabel="entries, N x D", ylabel="seconds of processor time")
+    axes.legend()
+    figure.savefig(path)
+
+
+def main(largest: float, plot: str | None = None) -> None:
+    points: list[tuple[float, float]] = []
     for coverage, sizes in (("projected", PROJECTED), ("full", FULL)):
         print(f"{coverage} coverage{', K = 8' if coverage == 'projected' else ''}")
         print("          (N, D)   entries   seconds  ns/entry  passes   ratio  range      peak, MiB  batch")
         for n, d in sizes:
             if n * d <= largest:
-                row(n, d, coverage)
+                taken = row(n, d, coverage)
+                points += [(n * d, taken)] if coverage == "projected" else []
+    if plot is not None:
+        draw(points, plot)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["measure"]:
         print(json.dumps(measure(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])))
     else:
-        main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e8)
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e8, sys.argv[2] if len(sys.argv) > 2 else None)
