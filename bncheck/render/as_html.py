@@ -185,7 +185,7 @@ class _Page:
         ]
         return [
             *lines,
-            *self.explanation(code, "What that means" if note else "Why that is wrong, with its code"),
+            *self.explanation(code, "What that means" if note else "Why that is wrong, and what is right"),
             "</section>",
         ]
 

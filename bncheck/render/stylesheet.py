@@ -57,12 +57,12 @@ _NARROW = """
   .stacked thead { position: absolute; clip-path: inset(50%) }
   .stacked tbody, .stacked tr { display: grid; width: 100% }
   .stacked tr { padding: 0.5rem 0; border-bottom: 1px solid var(--rule) }
-  .stacked th, .stacked td { display: flex; gap: 1rem; justify-content: space-between; padding: 0.1rem 0; border: 0;
-    white-space: normal; text-align: right; overflow-wrap: anywhere }
-  .stacked th { font-weight: bold }
+  .stacked th, .stacked td { display: flow-root; padding: 0.1rem 0; border: 0; white-space: normal;
+    text-align: right; overflow-wrap: anywhere }
+  .stacked th { font-weight: bold } .stacked th, .stacked td.words { text-align: left }
   .stacked td:empty { display: none }
-  .stacked [data-head]::before { content: attr(data-head); color: var(--soft); font-weight: normal; text-align: left;
-    flex: none; font-family: system-ui, sans-serif }
+  .stacked [data-head]::before { content: attr(data-head); color: var(--soft); font-weight: normal; float: left;
+    margin-right: 1rem; font-family: system-ui, sans-serif }
 }
 """
 _PRINTED = """
