@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bncheck import memory, storage
+from bncheck import memory
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics, batch_statistics, update_running
 from bncheck.errors import BadInput
@@ -244,7 +244,11 @@ def warm_up(
 
 def _own_statistics(batch: Batch) -> Statistics:
     """In float64; of a batch on disk, one column after the other."""
-    width, found = batch.d if batch.budget is None else 1, []
+    if batch.budget is None:
+        return batch_statistics(batch.x.astype(np.float64))
+    from bncheck import storage
+
+    width, found = 1, []
     for left in range(0, batch.d, width):
         found.append(batch_statistics(np.array(batch.x[:, left : left + width], np.float64)))
         storage.release(batch.x)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bncheck import __version__, large, storage
+from bncheck import __version__
 from bncheck.arrays import Array
 from bncheck.batch import Batch
 from bncheck.batchnorm import Statistics, batch_statistics
@@ -79,6 +79,8 @@ def _made(
         return arrays | {name: batch.given(arrays[name])}
     if layer is not None and not layer.traits.packs:
         raise BadInput(f"{layer.name} takes all columns at once, and {batch.source} is larger than memory")
+    from bncheck import large, storage
+
     table, rows = storage.scratch(batch.n, batch.d, batch.x.dtype), []
     for block in large.blocks(batch, apart=True):
         arrays = one(large.column_block(batch, block), block.start)

@@ -11,7 +11,6 @@ from bncheck.checks.numeric import BYTES_PER_ENTRY, Question
 from bncheck.errors import BadInput
 from bncheck.layers.protocol import Pass
 from bncheck.passes import require_finite
-from bncheck.projections import BESIDE, how_many
 from bncheck.report import Coverage
 from bncheck.vocabulary import Coverage as Kind
 
@@ -40,8 +39,7 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
         return made, Coverage(
             Kind.PROJECTED, f"every entry (--coverage full) would take {memory.said(needed)} of memory"
         )
-    projected = 4 * how_many(asked.check.confidence) + BESIDE
-    if asked.cost * taken > _SECONDS and asked.cost > _GAIN * projected:
+    if asked.cost * taken > _SECONDS and asked.cost > _GAIN * _projected(asked):
         # The first pass may have had something to load or to compile.
         started = time.perf_counter()
         with np.errstate(all="ignore"):
@@ -51,6 +49,13 @@ def chosen(asked: Question) -> tuple[Pass | None, Coverage]:
             why = f"a forward pass takes {taken:.2g} s, and every entry (--coverage full) {asked.cost} of them"
             return made, Coverage(Kind.PROJECTED, why)
     return made, Coverage(Kind.FULL, "")
+
+
+def _projected(asked: Question) -> int:
+    """Forward passes that a projected check makes."""
+    from bncheck.projections import BESIDE, how_many
+
+    return 4 * how_many(asked.check.confidence) + BESIDE
 
 
 def _require_columns(asked: Question) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, backward
 from bncheck.checks.probes import Subject
-from bncheck.findings.normalization import Reading
 from bncheck.layers.protocol import Call
 from bncheck.report import Finding
 from bncheck.rounding import allowance
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode, Severity
+
+if TYPE_CHECKING:
+    from bncheck.findings.normalization import Reading
 
 _OF_GRADIENTS = {f"BN1{n:02}" for n in range(1, 11)} | {f"BN2{n:02}" for n in range(1, 6)}
 _FOLLOWS: dict[str, set[str | tuple[str, str]]] = {

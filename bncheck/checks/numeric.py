@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,8 +16,6 @@ from bncheck.checks.oracle import closed_form, defined, disagreements, own
 from bncheck.checks.response import Response, parameters_of
 from bncheck.differences import Derivative, Function, differentiate, evaluations
 from bncheck.layers.protocol import Call, Layer, Pass, Walk
-from bncheck.layers.travelling import Traveller
-from bncheck.projections import Directions, Line, Slopes, line, slopes, walked
 from bncheck.rounding import allowance, bending_scale
 from bncheck.settings import CheckSettings, LayerSettings
 from bncheck.stencils import STENCILS, Stencil
@@ -26,6 +23,8 @@ from bncheck.vocabulary import Mode
 
 if TYPE_CHECKING:
     from bncheck.findings.own import Own
+    from bncheck.layers.travelling import Traveller
+    from bncheck.projections import Directions, Line, Slopes
 
 Progress = Callable[[float, float], object]
 """Told (forward passes made, forward passes expected); may raise in order to stop."""
@@ -169,24 +168,21 @@ class Columns(NamedTuple):
 
     def line(self, x: Array, dout: Array, lanes: Array, tick: Callable[[float], object] | None = None) -> Line:
         """On lines through x, (P, L), whose columns are copies of those in ``lanes``."""
+        from bncheck.projections import line, walked
+
         walk = self.walk(x, dout, lanes)
         if walk is None:
             return line(lambda argument, which: self.f(argument, lanes[which]), x, dout, tick)
         return walked(walk.along, dout, walk.out, tick)
 
 
-@dataclass
 class Numeric:
     """The three numerical gradients of L_j = sum_i dout_ij * out_ij."""
 
-    asked: Question
-    call: Call
-    meter: Meter
-    share: float = 1.0
-    """Of the whole batch, that this is."""
-    base: Array | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, asked: Question, call: Call, meter: Meter, share: float = 1.0) -> None:
+        """``share`` is the part of the whole batch that this is."""
+        self.asked, self.call, self.meter, self.share = asked, call, meter, share
+        self.base: Array | None = None
         self.layer, self.entangled = self.asked.layer, self.asked.entangled
         self.stencil: Stencil = STENCILS[self.asked.check.method]
         # In test mode the statistics are constants and out is linear in x.
@@ -209,6 +205,9 @@ class Numeric:
 
     def slopes(self, directions: Directions) -> Slopes:
         """dx, projected."""
+        # Loaded for what is projected: small checks start sooner without.
+        from bncheck.projections import slopes
+
         whole = self.columns()
         on = whole.line(whole.x, whole.dout, np.arange(whole.x.shape[1]), self._tick)
         self.base = on.base.reshape(self.wide.x.shape)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from bncheck import batchnorm
@@ -13,10 +11,9 @@ from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
 
-@dataclass(frozen=True)
 class ReferencePass:
-    call: Call
-    out: Array
+    def __init__(self, call: Call, out: Array) -> None:
+        self.call, self.out = call, out
 
     @property
     def state(self) -> Statistics | None:
