@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arrays", "errors", "vocabulary"),
     ("stencils", "stream"),
-    ("batchnorm", "executors", "journal", "memory", "report", "settings"),
+    ("batchnorm", "executors", "journal", "layout", "memory", "report", "settings"),
     ("storage",),
     ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
