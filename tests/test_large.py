@@ -146,7 +146,7 @@ def test_rows_come_out_of_parts_of_any_length() -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("2GiB", 2 << 30), ("512MiB", 512 << 20), ("1e9", 10**9), ("1.5k", 1536)])
 def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
-    from bncheck.cli.options import Size
+    from bncheck.cli.size import Size
 
     assert Size().convert(text, None, None) == size
 

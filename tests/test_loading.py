@@ -19,6 +19,7 @@ import pytest
 
 from bncheck.errors import BadInput, LayerRaised, NotImplementedByLayer
 from bncheck.layers import isolation
+from bncheck.layers.functions.traits import sample
 from bncheck.layers.loading import stubs
 from bncheck.layers.loading.files import Loaded, load
 from bncheck.layers.loading.source import mend
@@ -139,6 +140,27 @@ def test_what_is_no_mistake_of_the_layers(file: str, said: str) -> None:
     with pytest.raises(BadInput, match="cannot be checked") as caught:
         resolve(str(LAYERS / file))
     assert said in str(caught.value)
+
+
+def test_what_stood_in_the_way_of_a_class_is_said(tmp_path: Path) -> None:
+    passes = " def forward(self, x): return self.gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5)\n"
+    late = "class BatchNorm:\n def __init__(self, n): self.gamma = np.ones(n)\n"
+    late += " def forward(self, x):\n  import gone_with_it\n  return x\n"
+    asks = "class BatchNorm:\n def __init__(self, n, *, zorp): self.gamma = np.ones(n) * zorp.much\n" + passes
+    for text, said in ((late, "it imports gone_with_it as it runs, which is missing"), (asks, "asks for zorp")):
+        file = write(tmp_path, {"layer.py": f"import numpy as np\n{text}"}) / "layer.py"
+        with pytest.raises(BadInput, match="cannot be checked") as caught:
+            resolve(str(file))
+        assert said in str(caught.value)
+
+
+def test_a_package_that_imports_as_it_goes_meets_its_own_modules() -> None:
+    before = set(sys.modules)
+    for _ in range(2):
+        layer = resolve(str(LAYERS / "lazygrad/nn/norm.py")).layers[0]
+        layer.forward(sample(6, 4)).backward(np.ones((6, 4)))
+    assert not [name for name in set(sys.modules) - before if name.startswith("lazygrad")]
+    assert not [one for one in sys.meta_path if type(one).__module__.startswith("bncheck")]
 
 
 def test_a_layer_that_works_is_kept_beside_one_that_cannot_be_run(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from bncheck import render
 from bncheck.cli import completion
 from bncheck.cli.progress import ProgressBar
+from bncheck.cli.size import Size
 from bncheck.cli.speech import say
 from bncheck.vocabulary import Coverage, Mode
 
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 _GENERATING = ("n", "d", "scale", "offset")
-
-
-class Size(click.ParamType):  # type: ignore[type-arg]
-    """A number of bytes: 512MiB, 2GiB, 1e9."""
-
-    name = "size"
-    _units = ("", "k", "m", "g", "t")
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value).strip().lower().removesuffix("ib").removesuffix("b")
-        unit = text[-1:] if text[-1:] in self._units[1:] else ""
-        try:
-            size = float(text.removesuffix(unit)) * 1024 ** self._units.index(unit)
-        except ValueError:
-            size = 0.0
-        if not 0 < size < float("inf"):
-            self.fail(f"{value!r} is no size; write 512MiB or 2GiB", param, ctx)
-        return int(size)
 
 
 class BatchOptions(NamedTuple):
