@@ -134,10 +134,6 @@ class OutputOptions(NamedTuple):
     quiet: bool
     verbose: bool
 
-    def named(self, default: str = "table") -> str:
-        """The format asked for, by name or by the name of the file."""
-        return self.format or (render.format_of(self.output) if self.output else None) or default
-
 
 def batch_options(command: Command) -> Command:
     options = (

@@ -21,7 +21,7 @@ def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
     to_stdout = out.output in (None, "-")
     if out.quiet and to_stdout:
         return
-    name = out.named(default)
+    name = asked(out, default)
     terminal = to_stdout and sys.stdout.isatty()
     if terminal and name in render.BINARY_FORMATS:
         raise click.UsageError(f"{name} is binary: give --output FILE, a pipe, or another --format")
@@ -43,6 +43,11 @@ def emit(*results: Result, out: OutputOptions, default: str = "table") -> None:
         sys.stdout.buffer.flush()
     except OSError as error:
         refused(error)
+
+
+def asked(out: OutputOptions, default: str = "table") -> str:
+    """The format, by its name or by that of the file."""
+    return out.format or (render.format_of(out.output) if out.output else None) or default
 
 
 def refused(error: OSError) -> None:

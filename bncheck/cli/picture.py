@@ -9,6 +9,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.options import EvidenceOptions, OutputOptions
+from bncheck.cli.output import asked
 from bncheck.vocabulary import Coverage
 
 if TYPE_CHECKING:
@@ -41,12 +42,12 @@ def showing(plot: str | None, evidence: EvidenceOptions) -> EvidenceOptions:
 
 def draws(plot: str | None, out: OutputOptions) -> bool:
     """Every entry is drawn, in a file or on a page."""
-    return plot is not None or out.named() == "html"
+    return plot is not None or asked(out) == "html"
 
 
 def complete(report: Report, batch: Batch, layer: Layer | None, settings: LayerSettings, out: OutputOptions) -> Report:
     """With the graph, where there is a page to show it on."""
-    if out.named() != "html":
+    if asked(out) != "html":
         return report
     from bncheck.checks.walking import with_graph
 
