@@ -232,7 +232,8 @@ class Numeric:
     def _differentiate(self, f: Function, at: Array, scale: Array, linear: bool) -> Derivative:
         if self.entangled:
             return self._one_by_one(f, at, scale)
-        return self._run(f, at, self.dout, scale, linear, whole=not self.layer.traits.packs)
+        # Part of a batch fills the cache as it is, and copies beside it would not fit.
+        return self._run(f, at, self.dout, scale, linear, whole=self.share < 1 or not self.layer.traits.packs)
 
     def _one_by_one(self, f: Function, at: Array, scale: Array) -> Derivative:
         """Of a layer whose columns meet: all entries as the rows of a single column."""
