@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bncheck import batchnorm
@@ -11,9 +13,10 @@ from bncheck.layers.protocol import Call, Traits
 from bncheck.vocabulary import Mode
 
 
+@dataclass(frozen=True)
 class ReferencePass:
-    def __init__(self, call: Call, out: Array) -> None:
-        self.call, self.out = call, out
+    call: Call
+    out: Array
 
     @property
     def state(self) -> Statistics | None:
