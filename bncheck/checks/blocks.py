@@ -27,7 +27,7 @@ from bncheck.layers.travelling import Traveller, arrived
 from bncheck.passes import require_finite
 from bncheck.projections import BESIDE, Directions
 from bncheck.rounding import allowance
-from bncheck.views import Flat, View, seen
+from bncheck.views import Flat, View, bounds, seen
 
 _WALKED = 1 << 19  # entries of a block for a layer that walks by itself: its kernels want several columns at once
 
@@ -180,7 +180,7 @@ class _Allowed(NamedTuple):
 def _as_one(asked: Question, analytic: Gradients, view: View, values: Gradients) -> _Allowed:
     """Of a layer in which columns meet."""
     allowed = allowance(asked.call, asked.batch.dout, asked.batch.x.dtype)
-    rounding = allowed.rounding._replace(dx=view.bound(allowed.rounding.dx))
+    rounding = bounds(allowed.rounding, view)
     typical = np.sqrt(np.mean(allowed.natural_scale.dx**2, axis=0))
     return _Allowed(seen(analytic, view), rounding, Gradients(*(np.zeros(v.shape, bool) for v in values)), typical)
 
