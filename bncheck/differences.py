@@ -69,7 +69,8 @@ _NOISE_FOUND = 30.0  # measured above expected noise by this factor: the functio
 _LARGEST_NOISE = 1e-3  # beyond it steps stop growing: the function bends within one unit of scale
 # The shape of one evaluation.  Below _SMALL entries the overhead of a NumPy call tells, above _LARGE the temporaries
 # fall out of the second-level cache, and blocks narrower than _WIDE pay for every row in each reduction.
-_SMALL, _LARGE, _WIDE, _NARROW = 1 << 14, 1 << 17, 512, 16
+_SMALL, _LARGE, _WIDE, _NARROW = 1 << 14, 1 << 18, 512, 16
+_SPARE = 31 << 17  # numbers: glibc keeps no memory for blocks beyond 32 MiB, whatever it has seen freed
 
 
 class Derivative(NamedTuple):
@@ -201,7 +202,7 @@ class _Run:
         self.lanes = x.shape[1] if whole else max(_SMALL // rows, min(_WIDE, _LARGE // rows), _NARROW)
         # glibc returns a freed block to the system, and pays for its pages again at the next evaluation, unless it has
         # seen a larger one freed before.
-        np.empty(16 * max(_SMALL, self.lanes * rows))
+        np.empty(min(16 * max(_SMALL, self.lanes * rows), _SPARE))
         self.base = self.evaluate(x, np.arange(x.shape[1]))
 
     def evaluate(self, argument: Array, columns: Array) -> Array:
