@@ -58,14 +58,18 @@ class Projected(NamedTuple):
 
 
 def measure_projected(asked: Question, made: Pass | None, progress: Progress | None = None) -> Projected:
-    """``made`` is the forward pass of the whole batch; None, where that does not fit, makes one for each block."""
+    """``made`` is the forward pass of the whole batch; None, where that does not fit, makes one for each block.
+
+    So does a layer that may be asked block by block: its tables of a block stay in the cache.
+    """
     batch, apart = asked.batch, asked.layer.traits.packs and not asked.entangled
     directions = Directions.enough(
         batch.x.size if asked.entangled else batch.n, asked.check.confidence, batch.seed or 0
     )
     meter = Meter(4 * len(directions.signs) + BESIDE, progress)
     with np.errstate(all="ignore"):
-        returned = made.backward(batch.dout) if made is not None else None
+        whole_pass = None if asked.layer.traits.apart else made
+        returned = whole_pass.backward(batch.dout) if whole_pass is not None else None
         whole = shaped(returned, asked.call) if returned is not None else None
         tables = Strips(batch.x, batch.budget), Strips(batch.dout, batch.budget)
         dx = Strips(whole.dx, batch.budget) if whole else None
@@ -73,7 +77,7 @@ def measure_projected(asked: Question, made: Pass | None, progress: Progress | N
         def piece(block: slice, unseen: dict[str, set[str]] | None = None) -> _Piece:
             part = asked._replace(batch=column_block(batch, block, tables), workers=None)
             own = Gradients(dx.cut(block), whole.dgamma[block], whole.dbeta[block]) if whole and dx else None
-            return _Piece(part, block.start, own, directions, part.batch.d / batch.d, unseen)
+            return _Piece(part, block.start, own, directions, part.batch.d / batch.d, made is not None, unseen)
 
         first, *rest = blocks(batch, apart, _WALKED if hasattr(asked.layer, "walk") else BLOCK)
         parts = [_measured(piece(first), meter)]
@@ -98,6 +102,8 @@ class _Piece(NamedTuple):
     directions: Directions
     share: float
     """Of the whole batch, that it is."""
+    finite: bool
+    """The whole batch is known to have a finite normalization."""
     unseen: dict[str, set[str]] | None
     """The codes of the mistakes that no other block has shown; None for all."""
 
@@ -105,7 +111,8 @@ class _Piece(NamedTuple):
 def _measured(piece: _Piece, meter: Meter) -> Part:
     asked, analytic = piece.asked, piece.analytic
     if analytic is None:
-        require_finite(asked.call, piece.first)
+        if not piece.finite:
+            require_finite(asked.call, piece.first)
         analytic = shaped(asked.layer.forward(asked.call).backward(asked.batch.dout), asked.call)
     return _part(asked, analytic, _Along(piece.directions, meter, piece.share), piece.unseen)
 

@@ -47,7 +47,7 @@ class Reference:
     """Textbook batch normalization; the layer that is checked when none is named."""
 
     name = "reference"
-    traits = Traits("the textbook layer of bncheck itself")
+    traits = Traits("the textbook layer of bncheck itself", apart=True)
 
     def forward(self, call: Call, state: object = None) -> ReferencePass:
         if call.running is None and isinstance(state, Statistics):
