@@ -241,6 +241,14 @@ def test_junit_names_the_finding_and_its_mend() -> None:
     assert failure.text == CATALOGUE["BN110"].hint
 
 
+def test_junit_replaces_what_xml_cannot_say() -> None:
+    suite = ElementTree.fromstring(
+        show(report(gradient("dx", Verdict.FAIL, 0.5, "a\x1b[31m b\udc80")), "junit").encode()
+    )
+    (failure,) = suite.iter("failure")
+    assert failure.get("message") == "a\ufffd[31m b\ufffd"
+
+
 def test_junit_declares_the_encoding_that_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locale, "getpreferredencoding", lambda do_setlocale=True: "iso-8859-1")
     reason = "E[x²] - E[x]² < 0 & more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
@@ -9,6 +10,8 @@ from bncheck.render import Look, Result
 from bncheck.report import Report
 from bncheck.vocabulary import Verdict
 
+# Whatever is in the name of a file or in what a layer raised: XML 1.0 (section 2.2) has no way to write these.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OUTCOMES = {Verdict.FAIL: "failure", Verdict.BLIND: "error"}
 
 
@@ -42,9 +45,9 @@ def render(result: Result, look: Look) -> str:
             )
             outcome.text = case.hints
     ElementTree.indent(suite)
-    # "unicode" would declare the locale's encoding, which is not the one that is written.
-    xml: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return xml.decode() + "\n"
+    # Its own declaration would name the locale's encoding, which is not the one that is written.
+    xml = _UNWRITABLE.sub("\ufffd", ElementTree.tostring(suite, encoding="unicode"))
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{xml}\n"
 
 
 def _of_gradients(report: Report) -> list[_Case]:
