@@ -213,3 +213,30 @@ def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> Non
     modules = loaded("from bncheck.cli import run\nassert run(sys.argv[1:]) == 0", *command.split())
     assert "click" in modules
     assert not modules & absent
+
+
+def told(code: str, *arguments: str) -> list[int]:
+    """The numbers that a fresh interpreter prints on standard error after running ``code``."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return [int(word) for word in done.stderr.split()]
+
+
+def test_a_small_check_is_not_held_up_by_the_collector() -> None:
+    count = "print(*(kind['collections'] for kind in gc.get_stats()), int(gc.isenabled()), file=sys.stderr)"
+    check = "from bncheck.cli import run\nassert run(sys.argv[1:]) == 0"
+    young, older, oldest, on = told(f"import gc, sys\n{check}\n{count}", "grad", "--n", "64", "--d", "10")
+    assert young < told(f"import gc, sys, numpy\n{count}")[0]
+    assert older + oldest <= 2
+    assert on
+
+
+def test_the_last_collection_has_little_to_look_through() -> None:
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count(), file=sys.stderr))
+from bncheck.cli import main
+main()
+"""
+    loose, frozen = told(code, "grad", "--n", "64", "--d", "10")
+    assert loose < frozen / 100

@@ -1,0 +1,26 @@
+"""Loading the library, at the pace of the disk."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import heavy modules within this.
+
+    They are there to stay, and Python's collector would look through them for garbage time and again as they grow:
+    a tenth of what a small check takes.  What has been loaded it leaves alone from then on.
+    """
+    before = len(sys.modules)
+    gc.disable()
+    try:
+        yield
+    finally:
+        # Frozen only after something new: whoever runs many commands in one process wants the rest looked through.
+        if len(sys.modules) > before:
+            gc.freeze()
+        gc.enable()
