@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
 from typing import Any
 
 from bncheck import __version__
@@ -54,9 +53,9 @@ def check_gradients(
         try:
             report = _joined(report, _check(Question(probe, layer, settings, check, entangled), None))
         except LayerRaised as raised:
-            report = replace(report, findings=(*report.findings, _refused(probe, raised)))
+            report = report._replace(findings=(*report.findings, _refused(probe, raised)))
     findings = placed(report.findings, layer.traits.source)
-    return replace(report, findings=findings, seconds=time.perf_counter() - started)
+    return report._replace(findings=findings, seconds=time.perf_counter() - started)
 
 
 def _check(asked: Question, progress: Progress | None) -> Report:
@@ -89,8 +88,7 @@ def _joined(report: Report, probed: Report) -> Report:
     """With what a probe has shown beside the batch."""
     known = {(f.code, f.quantity) for f in report.findings}
     found = [f for f in on_probe(probed) if (f.code, f.quantity) not in known]
-    return replace(
-        report,
+    return report._replace(
         verdict=Verdict.FAIL if probed.verdict is Verdict.FAIL else report.verdict,
         findings=(*report.findings, *found),
         probes=(*report.probes, as_probe(probed)),
@@ -123,7 +121,7 @@ def _said(asked: Question, seen: Seen) -> dict[str, Any]:
     return {
         "eps": asked.settings.eps,
         "momentum": asked.settings.momentum,
-        **asdict(asked.check),
+        **vars(asked.check),
         "coverage": seen.coverage.kind,
         "precision": seen.precision,
         "step_size": seen.step_size,
