@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stencils", "stream"),
     ("batchnorm", "executors", "journal", "layout", "memory", "report", "settings"),
     ("storage",),
-    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
+    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "reproduction", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
     ("along", "passes"),
@@ -41,7 +41,7 @@ ALONE = {
     "executors": {"errors"},
     "journal": {"errors"},
     "render": {"arrays", "vocabulary", "writing"}
-    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "tracing"},
+    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "reproduction", "tracing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -166,6 +166,8 @@ def test_modules_and_functions_stay_readable(module: str) -> None:
 
 # ---- start-up ----
 
+SMALL = ("grad", "--n", "64", "--d", "10")
+
 
 def loaded(code: str, *arguments: str) -> set[str]:
     """The modules that a fresh interpreter holds after running ``code``."""
@@ -200,6 +202,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
         ("grad", {"rich", "numpy.ma", "pathlib", "matplotlib", "bncheck.curves", "bncheck.render.chart"}),
+        ("grad", {"bncheck.checks.folding", "bncheck.checks.probes", "bncheck.findings.catalogue"}),
         ("grad --format json", {"rich"}),
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
@@ -215,6 +218,14 @@ def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> Non
     assert not modules & absent
 
 
+def test_a_small_check_adds_little_to_numpy_and_click() -> None:
+    added = loaded("from bncheck.cli import run\nassert run(sys.argv[1:]) == 0", *SMALL) - loaded("import numpy, click")
+    own = {name for name in added if name.partition(".")[0] == "bncheck"}
+    assert len(own) <= 53
+    # What argument parsing asks the system for, and what the settings of a check are made with.
+    assert added - own <= {"__future__", "_locale", "copy", "dataclasses", "locale"}
+
+
 def told(code: str, *arguments: str) -> list[int]:
     """The numbers that a fresh interpreter prints on standard error after running ``code``."""
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
@@ -225,7 +236,7 @@ def told(code: str, *arguments: str) -> list[int]:
 def test_a_small_check_is_not_held_up_by_the_collector() -> None:
     count = "print(*(kind['collections'] for kind in gc.get_stats()), int(gc.isenabled()), file=sys.stderr)"
     check = "from bncheck.cli import run\nassert run(sys.argv[1:]) == 0"
-    young, older, oldest, on = told(f"import gc, sys\n{check}\n{count}", "grad", "--n", "64", "--d", "10")
+    young, older, oldest, on = told(f"import gc, sys\n{check}\n{count}", *SMALL)
     assert young < told(f"import gc, sys, numpy\n{count}")[0]
     assert older + oldest <= 2
     assert on
@@ -238,5 +249,5 @@ atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count(), file
 from bncheck.cli import main
 main()
 """
-    loose, frozen = told(code, "grad", "--n", "64", "--d", "10")
+    loose, frozen = told(code, *SMALL)
     assert loose < frozen / 100
