@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bncheck.cli.exits import CONFIRM, Exit
-from bncheck.cli.loading import loading
+from bncheck.cli.loading import undisturbed
 
 if TYPE_CHECKING:
     import click
@@ -26,8 +26,8 @@ def main() -> None:
         from bncheck.cli.child import confirm
 
         confirm(code)
-    # The interpreter's last act is to look for garbage in all that was ever loaded, though the process's memory goes
-    # back as a whole.
+    # The interpreter's last act is to look for garbage in all that the layer has brought with it, though the memory of
+    # the process goes back as a whole.
     gc.freeze()
     sys.exit(code)
 
@@ -41,7 +41,7 @@ def run(arguments: list[str]) -> Exit:
 
 
 def _run(arguments: list[str]) -> Exit:
-    with loading():
+    with undisturbed():
         import click
 
         from bncheck.cli.app import app

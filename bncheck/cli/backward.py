@@ -4,7 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
-from bncheck.cli.loading import loading
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     LayerOptions,
@@ -30,7 +30,7 @@ def backward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions) -> E
     bncheck backward batch.npz
     bncheck backward batch.npz --format npz -o gradients.npz
     """
-    with loading():
+    with undisturbed():
         from bncheck import passes
 
     settings = layer.settings()

@@ -7,7 +7,7 @@ import click
 from bncheck import render
 from bncheck.cli import completion
 from bncheck.cli.exits import Exit
-from bncheck.cli.loading import loading
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     EvidenceOptions,
@@ -68,7 +68,7 @@ def check(
         from bncheck.cli.child import rerun
 
         return rerun(timeout)
-    with loading():
+    with undisturbed():
         from bncheck.checks.suite import check_layer
 
     if layer.impl is not None:

@@ -4,7 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
-from bncheck.cli.loading import loading
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     EvidenceOptions,
@@ -62,7 +62,7 @@ def grad(
     bncheck grad activations.npy --dtype float32
     bncheck generate | bncheck grad - --format json | jq .verdict
     """
-    with loading():
+    with undisturbed():
         from bncheck.checks.gradients import check_gradients
 
     if reproduce is not None and layer.impl is None:

@@ -1,4 +1,4 @@
-"""Loading the library, at the pace of the disk."""
+"""How the library is loaded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def loading() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Import heavy modules within this.
 
-    They are there to stay, and Python's collector would look through them for garbage time and again as they grow:
-    a tenth of what a small check takes.  What has been loaded it leaves alone from then on.
+    They are there to stay, and Python's collector would look through them for garbage time and again while they grow,
+    and once more at the end: an eighth of what a small check takes.  What has been loaded it leaves alone from then on.
     """
     before = len(sys.modules)
     gc.disable()
