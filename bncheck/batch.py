@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +22,7 @@ BYTES_PER_ENTRY = 6 * 8
 """What x, dout and one pass over them take."""
 
 
-@dataclass(frozen=True, eq=False)  # whether arrays are equal is no one answer
-class Batch:
+class Batch(NamedTuple):
     """x and dout are (N, D); gamma, beta and the running statistics are (D,); one dtype throughout."""
 
     x: Array
@@ -36,7 +34,7 @@ class Batch:
     seed: int | None = None
     layout: Layout | None = None
     """None where x was an (N, D) table to begin with."""
-    columns: tuple[str, ...] = field(default=())
+    columns: tuple[str, ...] = ()
     """The names of the columns, where the file had any."""
     budget: int | None = None
     """Of a batch on disk, the bytes that working with it may take; None where it is in memory."""
@@ -54,19 +52,18 @@ class Batch:
         if np.dtype(dtype).itemsize >= self.x.dtype.itemsize:
             return self
         arrays = {name: getattr(self, name).astype(dtype) for name in ("x", "gamma", "beta", "dout")}
-        return replace(self, **arrays, running=self.running.astype(dtype) if self.running else None)
+        return self._replace(**arrays, running=self.running.astype(dtype) if self.running else None)
 
     def place(self, row: int, column: int) -> tuple[int, ...]:
         """Where an entry of x stands in the array as it was given."""
-        return self.layout.index(row, column) if self.layout else (int(row), int(column))
+        return self.layout.place(row, column) if self.layout else (int(row), int(column))
 
     def given(self, table: Array) -> Array:
         """An (N, D) result in the layout of the x that was given."""
         return self.layout.from_table(table) if self.layout else table
 
 
-@dataclass(frozen=True)
-class Population:
+class Population(NamedTuple):
     """What generated batches are drawn from: one spread and one mean for each column.
 
     Bland data hides mistakes, so columns differ on purpose.  Spreads vary about ``scale`` by a
@@ -79,16 +76,14 @@ class Population:
     scale: float = 1.0
     offset: float = 0.0
 
-    def __post_init__(self) -> None:
+    def draw(self, n: int, which: int = 0) -> Array:
+        """Batch number ``which``, (n, D) in float64.  Raises BadInput where nothing can be drawn."""
         if self.d < 1:
             raise BadInput(f"D is {self.d}: at least one column is needed")
         if not (math.isfinite(self.scale) and self.scale > 0):
             raise BadInput(f"scale is {self.scale:g}: give a finite number above 0")
         if not math.isfinite(self.offset):
             raise BadInput(f"offset is {self.offset:g}: give a finite number")
-
-    def draw(self, n: int, which: int = 0) -> Array:
-        """Batch number ``which``, (n, D) in float64."""
         draw = Stream(self.seed, "population")
         # A scale that overflows is refused with the numbers that it makes.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -174,7 +169,7 @@ def absent(seed: int, n: int, d: int, dtype: np.dtype[Any], given: Mapping[str, 
 
 def with_running(batch: Batch, running: Mapping[str, Array], source: str) -> Batch:
     """The batch with the ``RUNNING`` statistics that ``source`` gave; raises BadInput where they do not fit it."""
-    return replace(batch, running=_statistics(running, batch.d, batch.x.dtype, source))
+    return batch._replace(running=_statistics(running, batch.d, batch.x.dtype, source))
 
 
 def warm_up(
@@ -272,7 +267,7 @@ def _cast(
             return cast
     first = tuple(int(i) for i in np.argwhere(~np.isfinite(cast))[0])
     value = table[first]
-    place = ", ".join(map(str, layout.index(*first) if layout else first))
+    place = ", ".join(map(str, layout.place(*first) if layout else first))
     named = f" (column {columns[first[1]]!r})" if columns and len(first) == 2 else ""
     if np.isfinite(value):
         advice = "scale it down" if dtype == np.float64 else "use a wider --dtype"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,8 +64,8 @@ def column_block(batch: Batch, block: slice | list[int], tables: tuple[Strips, S
     storage.release(batch.x)
     storage.release(batch.dout)
     running = batch.running.take(which) if batch.running else None
-    part = replace(batch, x=x, gamma=batch.gamma[block], beta=batch.beta[block], dout=dout, running=running)
-    return replace(part, layout=None, columns=(), budget=None)
+    part = batch._replace(x=x, gamma=batch.gamma[block], beta=batch.beta[block], dout=dout, running=running)
+    return part._replace(layout=None, columns=(), budget=None)
 
 
 def laid_out(table: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,8 +10,7 @@ from bncheck.arrays import Array
 from bncheck.errors import BadInput
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """How the (N, D) of the mathematics lay in the array that was given."""
 
     shape: tuple[int, ...]
@@ -41,9 +40,9 @@ class Layout:
         moved = [n for axis, n in enumerate(self.shape) if axis != self.channel_axis]
         return np.moveaxis(table.reshape(*moved, -1), -1, self.channel_axis)
 
-    def index(self, row: int, column: int) -> tuple[int, ...]:
+    def place(self, row: int, column: int) -> tuple[int, ...]:
         """Where entry (row, column) of the table stands in the layout given."""
         moved = [n for axis, n in enumerate(self.shape) if axis != self.channel_axis]
-        place = [int(i) for i in np.unravel_index(row, moved)]
-        place.insert(self.channel_axis, int(column))
-        return tuple(place)
+        found = [int(i) for i in np.unravel_index(row, moved)]
+        found.insert(self.channel_axis, int(column))
+        return tuple(found)

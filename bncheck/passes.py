@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ def run_forward(
     settings = settings or LayerSettings()
     if batch.running is None and settings.mode is Mode.TRAIN:
         zeros = np.zeros(batch.d, batch.x.dtype)
-        batch = replace(batch, running=Statistics(zeros, zeros + 1))
+        batch = batch._replace(running=Statistics(zeros, zeros + 1))
 
     def one(part: Batch, first: int) -> dict[str, Array]:
         call, made = _pass(part, layer, settings, first)

@@ -130,8 +130,7 @@ class Section(NamedTuple):
     """Of the errors found in it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Report:
+class Report(NamedTuple):
     """The result of checking gradients, or of checking a layer: then with its sections."""
 
     verdict: Verdict
@@ -159,7 +158,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of schema 1: a number that is not finite is None, with a finding beside it."""
-        raw = dict(vars(self))
+        raw = self._asdict()
         raw["gradients"] = _by_name(self.gradients)
         raw["probes"] = [{**p._asdict(), "gradients": _by_name(p.gradients)} for p in self.probes]
         del raw["sections"], raw["entries"], raw["graph"]
@@ -172,44 +171,7 @@ def _by_name(gradients: tuple[GradientResult, ...]) -> dict[str, Any]:
     return {g.name: {k: v for k, v in g._asdict().items() if k != "name"} for g in gradients}
 
 
-class Origin(NamedTuple):
-    """Where a layer is imported from."""
-
-    module: str
-    """As Python names it."""
-    file: str = ""
-    """The path; empty where the module is an installed one."""
-    root: str = ""
-    """The folder that ``module`` is found from; empty for a file that stands alone."""
-
-
-class Reproduction(NamedTuple):
-    """The smallest batch that shows a finding, and how the layer is called on it."""
-
-    finding: Finding
-    implementation: str
-    wanted: str
-    """What the layer is held against: differences, definition, average, rest, movement, or copy."""
-    quantity: str
-    """dx, dgamma, dbeta, out, running_mean, running_var, or the argument that is written into."""
-    lines: tuple[str, ...]
-    results: dict[str, str]
-    arrays: dict[str, Any]
-    channels: int
-    eps: float
-    kept: float
-    """The share of the running statistics that a training step keeps."""
-    unbiased: bool
-    """The running variance is divided by N - 1."""
-    test: bool
-    step: float
-    tolerance: float
-    n: int
-    d: int
-
-
-@dataclass(frozen=True, eq=False)
-class PassReport:
+class PassReport(NamedTuple):
     """The result of running a forward or a backward pass: named arrays, the main one first."""
 
     command: str
@@ -227,7 +189,7 @@ class PassReport:
         return getattr(next(iter(self.arrays.values())), "_mmap", None) is not None
 
     def to_dict(self) -> dict[str, Any]:
-        own = {k: v for k, v in vars(self).items() if k not in ("arrays", "columns", "batch")}
+        own = {k: v for k, v in self._asdict().items() if k not in ("arrays", "columns", "batch")}
         arrays = {name: array.tolist() for name, array in self.arrays.items()}
         return dict(plain({"schema": SCHEMA, **own, "batch": self.batch, **arrays}))
 

@@ -6,7 +6,6 @@ import importlib.util
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +62,7 @@ def results() -> dict[str, Result]:
         "stress": stress(str(LAYERS / "course_18.py"), Grid(scale=(1.0,), n=(2, 16))),
         "one code": explain("BN101"),
         "all codes": contents(),
-        "hostile": replace(wrong, implementation=HOSTILE),
+        "hostile": wrong._replace(implementation=HOSTILE),
     }
 
 

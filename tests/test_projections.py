@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -302,7 +301,7 @@ def test_power_is_that_of_the_projections() -> None:
     dx = report.gradients[0].power
     assert dx.known == 9
     assert dx.caught >= 8
-    ones = replace(generate(3000, 8), dout=np.ones((3000, 8)))
+    ones = generate(3000, 8)._replace(dout=np.ones((3000, 8)))
     blind = check_gradients(ones, check=PROJECTED)
     assert blind.gradients[0].verdict is Verdict.BLIND
     assert "dout is constant" in blind.gradients[0].reason

@@ -8,7 +8,6 @@ import json
 import locale
 import math
 import re
-from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -302,12 +301,12 @@ def test_what_a_batch_cannot_show_is_told_with_its_reason() -> None:
 def test_a_probe_says_what_it_has_shown() -> None:
     seeing = gradient("dx")._replace(power=Power(9, 9, (), 1e-9))
     probe = Probe(BatchInfo(12, 6, "float64", "generated", 13), "train", 1e-5, Verdict.PASS, (seeing,))
-    beside = replace(report(gradient("dx")), probes=(probe,))
+    beside = report(gradient("dx"))._replace(probes=(probe,))
     said = "On a probe beside it, (12, 6) from seed 13 with eps 1e-05, nothing wrong was found; "
     assert said + "all of these would have shown." in show(beside, "table")
-    as_blind = replace(beside, probes=(probe._replace(gradients=(gradient("dx"),)),))
+    as_blind = beside._replace(probes=(probe._replace(gradients=(gradient("dx"),)),))
     assert said + "BN105 would not have shown there either." in show(as_blind, "table")
-    assert "probe" not in show(replace(report(seeing), probes=(probe,)), "table")
+    assert "probe" not in show(report(seeing)._replace(probes=(probe,)), "table")
     assert parse(show(beside, "json"))["probes"][0]["gradients"]["dx"]["power"]["known"] == 9
 
 
@@ -381,7 +380,7 @@ def test_csv_reads_back_bit_for_bit(tmp_path: Any, dtype: str, name: str, column
     bits = rng.standard_normal((50, 5)) * 10.0 ** rng.integers(-4, 5, (50, 5))
     bits[0] = 0, -0.0, np.finfo(dtype).max, np.finfo(dtype).tiny, np.finfo(dtype).smallest_subnormal
     result = forwarded(columns, dtype)
-    result = replace(result, arrays={"out": bits.astype(dtype)})
+    result = result._replace(arrays={"out": bits.astype(dtype)})
     path = tmp_path / f"out.{name}"
     path.write_text(show(result, name))
     back = read_batch(str(path))
@@ -418,7 +417,7 @@ def test_json_of_a_pass_holds_every_number_in_full(dtype: str) -> None:
 
 
 def test_json_of_a_pass_turns_nan_into_null() -> None:
-    result = replace(forwarded(), arrays={"out": np.array([[1.0, NAN], [math.inf, 2.0]])})
+    result = forwarded()._replace(arrays={"out": np.array([[1.0, NAN], [math.inf, 2.0]])})
     assert parse(show(result, "json"))["out"] == [[1.0, None], [None, 2.0]]
 
 

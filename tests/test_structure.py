@@ -21,7 +21,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("stencils", "stream"),
     ("batchnorm", "executors", "journal", "layout", "memory", "report", "settings"),
     ("storage",),
-    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "tracing", "views"),
+    ("batch", "benchmark", "curves", "explanation", "graph", "grid", "reproduction", "tracing", "views"),
     ("differences", "large", "layers", "reading", "writing"),
     ("findings", "projections", "rounding"),
     ("along", "passes"),
@@ -41,7 +41,7 @@ ALONE = {
     "executors": {"errors"},
     "journal": {"errors"},
     "render": {"arrays", "vocabulary", "writing"}
-    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "tracing"},
+    | {"benchmark", "curves", "explanation", "findings", "grid", "report", "reproduction", "tracing"},
 }
 # Files are the business of whoever talks to the user.
 FILE_ACCESS, MAY_USE_FILES = {"journal", "reading", "writing"}, {"cli", "render", "pytest_plugin"}
@@ -166,6 +166,8 @@ def test_modules_and_functions_stay_readable(module: str) -> None:
 
 # ---- start-up ----
 
+SMALL = ("grad", "--n", "64", "--d", "10")
+
 
 def loaded(code: str, *arguments: str) -> set[str]:
     """The modules that a fresh interpreter holds after running ``code``."""
@@ -200,6 +202,7 @@ def test_the_package_loads_what_is_asked_of_it() -> None:
         ("stress --dtype float64 --n 2 --d 1 --format csv", {"rich", "distributed"}),
         ("--version", {"numpy", "rich"}),
         ("grad", {"rich", "numpy.ma", "pathlib", "matplotlib", "bncheck.curves", "bncheck.render.chart"}),
+        ("grad", {"bncheck.checks.folding", "bncheck.checks.probes", "bncheck.findings.catalogue"}),
         ("grad --format json", {"rich"}),
         ("grad --format csv", {"rich"}),
         ("forward", {"rich"}),
@@ -213,3 +216,38 @@ def test_commands_load_only_what_they_use(command: str, absent: set[str]) -> Non
     modules = loaded("from bncheck.cli import run\nassert run(sys.argv[1:]) == 0", *command.split())
     assert "click" in modules
     assert not modules & absent
+
+
+def test_a_small_check_adds_little_to_numpy_and_click() -> None:
+    added = loaded("from bncheck.cli import run\nassert run(sys.argv[1:]) == 0", *SMALL) - loaded("import numpy, click")
+    own = {name for name in added if name.partition(".")[0] == "bncheck"}
+    assert len(own) <= 53
+    # Click's messages ask for the locale, and the settings of a check are data classes.
+    assert added - own - set(sys.builtin_module_names) <= {"__future__", "copy", "dataclasses", "locale"}
+
+
+def told(code: str, *arguments: str) -> list[int]:
+    """The numbers that a fresh interpreter prints on standard error after running ``code``."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return [int(word) for word in done.stderr.split()]
+
+
+def test_a_small_check_is_not_held_up_by_the_collector() -> None:
+    count = "print(*(kind['collections'] for kind in gc.get_stats()), int(gc.isenabled()), file=sys.stderr)"
+    check = "from bncheck.cli import run\nassert run(sys.argv[1:]) == 0"
+    young, older, oldest, on = told(f"import gc, sys\n{check}\n{count}", *SMALL)
+    assert young < told(f"import gc, sys, numpy\n{count}")[0]
+    assert older + oldest <= 2
+    assert on
+
+
+def test_the_last_collection_has_little_to_look_through() -> None:
+    code = """
+import atexit, gc, sys
+atexit.register(lambda: print(len(gc.get_objects()), gc.get_freeze_count(), file=sys.stderr))
+from bncheck.cli import main
+main()
+"""
+    loose, frozen = told(code, *SMALL)
+    assert loose < frozen / 100

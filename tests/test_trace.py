@@ -195,7 +195,7 @@ def test_the_right_graph_is_never_accused(
         batch = warm_up(batch, 3, 0.9, None)
     for dout in (batch.dout, np.ones_like(batch.dout)):
         try:
-            report = trace(replace(batch, dout=dout), settings=LayerSettings(mode=mode, eps=eps))
+            report = trace(batch._replace(dout=dout), settings=LayerSettings(mode=mode, eps=eps))
         except BadInput:
             continue  # nothing to divide by
         assert report.verdict is Verdict.PASS
@@ -205,14 +205,14 @@ def test_the_right_graph_is_never_accused(
 def test_a_column_that_its_dtype_cannot_centre_is_no_mistake() -> None:
     """The float32 mean of equal numbers is off from them, and everything below it is rounding."""
     batch = generate(65, 4, 0, 1e-6, 1e3, "float32")
-    alike = replace(batch, x=np.repeat(batch.x[:1], 65, axis=0))
+    alike = batch._replace(x=np.repeat(batch.x[:1], 65, axis=0))
     for eps in (1e-5, 1e-12):
         assert trace(alike, settings=LayerSettings(eps=eps)).verdict is Verdict.PASS
 
 
 def test_without_a_gradient_nothing_is_proved() -> None:
     batch = generate(6, 3, 0)
-    report = trace(replace(batch, dout=np.zeros_like(batch.dout)))
+    report = trace(batch._replace(dout=np.zeros_like(batch.dout)))
     assert report.verdict is Verdict.BLIND
     assert {step.gradient.verdict for step in report.steps if step.gradient} == {Verdict.BLIND}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +87,7 @@ def build(cell: Cell, settings: LayerSettings, seed: int) -> Batch:
     dout = _dout(cell, batch, call)
     if not np.isfinite(dout).all():
         raise Unheld(f"out, which is dout, is beyond {cell.dtype}")
-    return replace(batch, dout=dout)
+    return batch._replace(dout=dout)
 
 
 def call_of(batch: Batch, settings: LayerSettings) -> Call:
@@ -130,7 +129,7 @@ def _with_running(batch: Batch, cell: Cell, seed: int) -> Batch:
         running = Statistics(*(part.astype(batch.x.dtype) for part in found))
     if not all(np.isfinite(part).all() for part in running):
         raise Unheld(f"the running variance is beyond {cell.dtype}")
-    return replace(batch, running=running)
+    return batch._replace(running=running)
 
 
 # ---- the verdict ----
@@ -225,12 +224,12 @@ def _centred(batch: Batch) -> Batch:
     """The same batch, moved to mean 0."""
     x = batch.x.astype(np.longdouble)
     running = batch.running and Statistics(batch.running.mean * 0, batch.running.var)
-    return replace(batch, x=(x - x.mean(axis=0)).astype(batch.x.dtype), running=running)
+    return batch._replace(x=(x - x.mean(axis=0)).astype(batch.x.dtype), running=running)
 
 
 def _widened(batch: Batch) -> Batch:
     arrays = {name: getattr(batch, name).astype(np.float64) for name in ("x", "gamma", "beta", "dout")}
-    return replace(batch, **arrays, running=batch.running and batch.running.astype(np.float64))
+    return batch._replace(**arrays, running=batch.running and batch.running.astype(np.float64))
 
 
 def _loss(batch: Batch, known: Known) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bncheck.batch import generate
 from bncheck.checks.numeric import Progress
 from bncheck.checks.suite import check_layer
@@ -16,4 +14,4 @@ def demonstrate(code: str, progress: Progress | None = None) -> Report:
     """Check the mutant of a finding, in the dtype in which it shows.  Raises BadInput for a code that there is not."""
     shown = entry(code)
     report = check_layer(of(shown.layer()), generate(dtype=shown.dtype), progress=progress)
-    return replace(report, implementation=f"the mutant of {shown.code}")
+    return report._replace(implementation=f"the mutant of {shown.code}")

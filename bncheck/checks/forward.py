@@ -68,7 +68,7 @@ def _guesses(subject: Subject, spread: float) -> list[float]:
     centred = batch.x - batch.x.mean(axis=0)
     x = spread * centred / np.sqrt(batch_statistics(batch.x).var)
     # Without beta, whose digits would drown those of x.
-    bare = replace(batch, x=x, beta=np.zeros_like(batch.beta))
+    bare = batch._replace(x=x, beta=np.zeros_like(batch.beta))
     out = np.array(subject.layer.forward(subject.call(bare, Mode.TRAIN)).out)
     j = int(np.argmax(np.abs(batch.gamma)))
     slope = abs(float(x[:, j] @ (out[:, j] - out[:, j].mean()) / (x[:, j] @ x[:, j])))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
 from typing import Any
 
 from bncheck import __version__
 from bncheck.batch import Batch
 from bncheck.checks import entries as every_entry
 from bncheck.checks.covering import chosen
-from bncheck.checks.folding import placed
 from bncheck.checks.judgement import Seen
 from bncheck.checks.numeric import Progress, Question, Workers
-from bncheck.checks.probes import beside
 from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Layer, limit_of
 from bncheck.layers.reference import Reference
@@ -50,13 +47,19 @@ def check_gradients(
         batch = batch.narrowed(narrow)
     report = _check(Question(batch, layer, settings, check, entangled, workers, entries), progress)
     if check.probes and any(g.power.blind_to and g.verdict is not Verdict.FAIL for g in report.gradients):
+        # Loaded where there is something to look into: most checks start and end without.
+        from bncheck.checks.probes import beside
+
         probe = beside(layer, settings, batch.d, str(batch.x.dtype))
         try:
             report = _joined(report, _check(Question(probe, layer, settings, check, entangled), None))
         except LayerRaised as raised:
-            report = replace(report, findings=(*report.findings, _refused(probe, raised)))
-    findings = placed(report.findings, layer.traits.source)
-    return replace(report, findings=findings, seconds=time.perf_counter() - started)
+            report = report._replace(findings=(*report.findings, _refused(probe, raised)))
+    if report.findings:
+        from bncheck.checks.folding import placed
+
+        report = report._replace(findings=placed(report.findings, layer.traits.source))
+    return report._replace(seconds=time.perf_counter() - started)
 
 
 def _check(asked: Question, progress: Progress | None) -> Report:
@@ -89,8 +92,7 @@ def _joined(report: Report, probed: Report) -> Report:
     """With what a probe has shown beside the batch."""
     known = {(f.code, f.quantity) for f in report.findings}
     found = [f for f in on_probe(probed) if (f.code, f.quantity) not in known]
-    return replace(
-        report,
+    return report._replace(
         verdict=Verdict.FAIL if probed.verdict is Verdict.FAIL else report.verdict,
         findings=(*report.findings, *found),
         probes=(*report.probes, as_probe(probed)),
@@ -123,7 +125,7 @@ def _said(asked: Question, seen: Seen) -> dict[str, Any]:
     return {
         "eps": asked.settings.eps,
         "momentum": asked.settings.momentum,
-        **asdict(asked.check),
+        **vars(asked.check),
         "coverage": seen.coverage.kind,
         "precision": seen.precision,
         "step_size": seen.step_size,

@@ -34,7 +34,7 @@ def beside(layer: Layer, settings: LayerSettings, d: int, dtype: str, seed: int 
     x[:, 3::4] *= np.sqrt((settings.eps or _USUAL_EPS) / _USUAL_EPS)
     raw = {"x": x, "gamma": made.gamma, "beta": made.beta, "dout": made.dout}
     found = assemble(raw, seed=seed, dtype=dtype, source="generated")
-    return found if settings.mode is Mode.TRAIN else replace(found, running=batch_statistics(found.x))
+    return found if settings.mode is Mode.TRAIN else found._replace(running=batch_statistics(found.x))
 
 
 class Subject(NamedTuple):

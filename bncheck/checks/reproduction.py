@@ -17,7 +17,8 @@ from bncheck.checks.probes import Subject
 from bncheck.checks.showing import Shown, Trial, argument_kept, averages, definition, differences, moves, rests
 from bncheck.errors import LayerRaised, Unspelled
 from bncheck.layers.protocol import Call, Layer, Spelled
-from bncheck.report import Finding, Report, Reproduction
+from bncheck.report import Finding, Report
+from bncheck.reproduction import Reproduction
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode, Severity
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -67,5 +66,5 @@ def _sample(batch: Batch, rows: Array, columns: Array) -> Batch:
         return np.ascontiguousarray(values[rows][:, columns])
 
     running = batch.running.take(columns) if batch.running else None
-    own = replace(batch, x=table(batch.x), dout=table(batch.dout), layout=None, columns=())
-    return replace(own, gamma=batch.gamma[columns], beta=batch.beta[columns], running=running)
+    own = batch._replace(x=table(batch.x), dout=table(batch.dout), layout=None, columns=())
+    return own._replace(gamma=batch.gamma[columns], beta=batch.beta[columns], running=running)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def check_layer(
         settings={
             "eps": settings.eps,
             "momentum": settings.momentum,
-            **asdict(check),
+            **vars(check),
             "recognised": layer.traits.recognised,
         },
         gradients=run.gradients,

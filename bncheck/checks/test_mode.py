@@ -169,9 +169,8 @@ def _folded(findings: list[Finding]) -> list[Finding]:
 
 
 def _with(batch: Batch, x: Array) -> Batch:
-    from dataclasses import replace
 
-    return replace(batch, x=x)
+    return batch._replace(x=x)
 
 
 def _same(a: Array, b: Array) -> bool:

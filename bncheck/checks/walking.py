@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bncheck.batch import Batch
 from bncheck.checks.trace import trace
 from bncheck.errors import BadInput, LayerRaised
@@ -22,6 +20,6 @@ def with_graph(report: Report, batch: Batch, layer: Layer | None, settings: Laye
     if batch.n * batch.n * batch.d > _MOST:
         return report
     try:
-        return replace(report, graph=trace(batch, layer, settings))
+        return report._replace(graph=trace(batch, layer, settings))
     except (BadInput, LayerRaised):
         return report

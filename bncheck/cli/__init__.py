@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from bncheck.cli.exits import CONFIRM, Exit
+from bncheck.cli.loading import undisturbed
 
 if TYPE_CHECKING:
     import click
@@ -24,6 +26,9 @@ def main() -> None:
         from bncheck.cli.child import confirm
 
         confirm(code)
+    # The interpreter's last act is to look for garbage in all that the layer has brought with it, though the memory of
+    # the process goes back as a whole.
+    gc.freeze()
     sys.exit(code)
 
 
@@ -36,9 +41,10 @@ def run(arguments: list[str]) -> Exit:
 
 
 def _run(arguments: list[str]) -> Exit:
-    import click
+    with undisturbed():
+        import click
 
-    from bncheck.cli.app import app
+        from bncheck.cli.app import app
     from bncheck.errors import BadInput, LayerRaised
 
     try:

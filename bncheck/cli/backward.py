@@ -4,6 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     LayerOptions,
@@ -29,7 +30,8 @@ def backward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions) -> E
     bncheck backward batch.npz
     bncheck backward batch.npz --format npz -o gradients.npz
     """
-    from bncheck import passes
+    with undisturbed():
+        from bncheck import passes
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)

@@ -7,6 +7,7 @@ import click
 from bncheck import render
 from bncheck.cli import completion
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     EvidenceOptions,
@@ -67,7 +68,8 @@ def check(
         from bncheck.cli.child import rerun
 
         return rerun(timeout)
-    from bncheck.checks.suite import check_layer
+    with undisturbed():
+        from bncheck.checks.suite import check_layer
 
     if layer.impl is not None:
         raise click.UsageError("--impl is what LAYER says here: leave it out")

@@ -4,6 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     LayerOptions,
@@ -37,7 +38,8 @@ def forward(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, save_
     bncheck forward monday.npy --save-stats stats.npz -q
     bncheck forward tuesday.npy --mode test --stats stats.npz
     """
-    from bncheck import passes, writing
+    with undisturbed():
+        from bncheck import passes, writing
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)

@@ -6,6 +6,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import BatchOptions, OutputOptions, batch_options, output_options
 from bncheck.cli.output import emit
 
@@ -23,7 +24,8 @@ def generate(origin: BatchOptions, out: OutputOptions) -> Exit:
     bncheck generate --n 256 --d 32 --seed 7 -o batch.npz
     bncheck generate | bncheck grad -
     """
-    from bncheck import passes
+    with undisturbed():
+        from bncheck import passes
 
     shown = sys.stdout.isatty() and out.output is None
     emit(passes.show_batch(origin.get()), out=out, default="table" if shown else "npz")

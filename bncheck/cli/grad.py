@@ -4,6 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     EvidenceOptions,
@@ -61,7 +62,8 @@ def grad(
     bncheck grad activations.npy --dtype float32
     bncheck generate | bncheck grad - --format json | jq .verdict
     """
-    from bncheck.checks.gradients import check_gradients
+    with undisturbed():
+        from bncheck.checks.gradients import check_gradients
 
     if reproduce is not None and layer.impl is None:
         raise click.UsageError("--reproduce writes a test of a layer of yours: name it with --impl")

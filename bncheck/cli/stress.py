@@ -9,6 +9,7 @@ import click
 from bncheck import render
 from bncheck.cli import completion
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import OutputOptions, output_options
 from bncheck.cli.output import emit
 from bncheck.cli.progress import ProgressBar
@@ -90,7 +91,8 @@ def stress(
     bncheck stress layers.py:batchnorm_forward --jobs 2 --resume cells.jsonl
     bncheck stress layers.py --format csv -o cells.csv
     """
-    from bncheck.checks.stress import stress as put_through
+    with undisturbed():
+        from bncheck.checks.stress import stress as put_through
     from bncheck.settings import LayerSettings
 
     layer_name = workers.sent(layer_name)

@@ -4,6 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     LayerOptions,
@@ -54,7 +55,8 @@ def sweep(
     bncheck sweep --scale 1e-6 --eps 0 --method central
     bncheck sweep activations.npy --plot v.png
     """
-    from bncheck.checks import sweep as curves
+    with undisturbed():
+        from bncheck.checks import sweep as curves
 
     if origin.dtype == "float16":
         raise click.UsageError(

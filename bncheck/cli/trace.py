@@ -4,6 +4,7 @@ import click
 
 from bncheck import render
 from bncheck.cli.exits import Exit
+from bncheck.cli.loading import undisturbed
 from bncheck.cli.options import (
     BatchOptions,
     LayerOptions,
@@ -33,7 +34,8 @@ def trace(origin: BatchOptions, layer: LayerOptions, out: OutputOptions, values:
     bncheck trace --impl layers.py
     bncheck trace --format svg -o graph.svg
     """
-    from bncheck.checks.trace import trace as walk
+    with undisturbed():
+        from bncheck.checks.trace import trace as walk
 
     settings = layer.settings()
     batch = layer.prepare(origin.get(), origin, out)

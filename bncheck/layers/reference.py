@@ -15,6 +15,8 @@ from bncheck.vocabulary import Mode
 
 @dataclass(frozen=True)
 class ReferencePass:
+    """A pass of the textbook layer."""
+
     call: Call
     out: Array
 

@@ -31,15 +31,17 @@ def _render(result: Result, delimiter: str) -> str:
         array = result.arrays[name]
         columns = result.columns if array.ndim == 2 and len(result.columns) == array.shape[1] else ()
         return delimited(array, columns, delimiter)
+    if isinstance(result, Report):
+        return _sections(result, delimiter) if result.sections else _gradients(result, delimiter)
     if hasattr(result, "cells"):
         return _rows([cell.to_dict() for cell in result.cells], delimiter)
     if hasattr(result, "costs"):
         return _rows([cost.to_dict() for cost in result.costs], delimiter)
-    if hasattr(result, "panels"):
-        return _points(result, delimiter)
-    assert isinstance(result, Report)
-    if result.sections:
-        return _sections(result, delimiter)
+    assert hasattr(result, "panels")
+    return _points(result, delimiter)
+
+
+def _gradients(result: Report, delimiter: str) -> str:
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow(_HEADER)

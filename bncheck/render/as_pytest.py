@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from bncheck import __version__
 from bncheck.arrays import Array
-from bncheck.report import Origin, Reproduction
+from bncheck.reproduction import Origin, Reproduction
 
 _WIDTH = 110
 _LONGEST = 116

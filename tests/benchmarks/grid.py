@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,7 +176,7 @@ def with_gradients(measured: Measured, batch: Batch, pair: Any, half: DTypeLike 
 def cell_batch(block: Block, k: int) -> Batch:
     """The batch of one cell."""
     arrays = {name: getattr(block.batch, name)[..., 2 * k : 2 * k + 2] for name in ("x", "gamma", "beta", "dout")}
-    return replace(block.batch, **arrays)
+    return block.batch._replace(**arrays)
 
 
 def outcomes(block: Block, measured: Measured) -> Iterator[tuple[Cell, Outcome]]:

@@ -7,7 +7,7 @@ import hashlib
 from bncheck.errors import BadInput
 from bncheck.layers.loading.source import read
 from bncheck.layers.loading.targets import existing, is_file, module_file, place_of, split
-from bncheck.report import Origin
+from bncheck.reproduction import Origin
 
 
 def origin_of(target: str) -> Origin:
