@@ -1,3 +1,5 @@
+import io
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,5 +46,5 @@ for step in range(200):
 fig, ax = plt.subplots()
 ax.plot(losses)
 ax.set_xlabel("step")
-plt.savefig("loss.png")
+plt.savefig(io.BytesIO())
 plt.show()
