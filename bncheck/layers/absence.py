@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 from collections.abc import Iterator
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,12 @@ def blamed(error: BaseException) -> str | None:
 
 
 def _not_there(error: BaseException) -> str | None:
-    """An import inside of a function."""
-    return f"it imports {error.name} as it runs, which is missing" if isinstance(error, ModuleNotFoundError) else None
+    """An import inside of a function, or a package of which nothing but its folder could be had."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"it imports {error.name} as it runs, which is missing"
+    whole = isinstance(error, AttributeError) and isinstance(error.obj, ModuleType)
+    bare = whole and getattr(error.obj, "__file__", None) is None and hasattr(error.obj, "__path__")
+    return f"it asks {error.obj.__name__} for {error.name}, and that package cannot be imported" if bare else None
 
 
 def _unset(error: BaseException) -> str | None:

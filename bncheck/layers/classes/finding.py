@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +24,7 @@ from bncheck.layers.classes.guesses import (
     written_rate,
 )
 from bncheck.layers.classes.handed import Handed
-from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves
+from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves, pattern_of
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
@@ -34,7 +35,9 @@ from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
 from bncheck.layers.isolation import Unrunnable, guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.untouched import Untouched
 from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
 
 _FRAMEWORKS = ("torch", "jax", "flax", "equinox", "tensorflow", "keras", "unittest", "haiku", "mxnet", "chainer")
 _ALIKE = 0.9999
@@ -136,8 +139,22 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
             break
     if best is None:
         best = _Trial(_bare_plan(Recipe(kind, text, ROWS)), 0)
-    layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
+    plan = replace(best.plan, innocent=_is_innocent(best.plan))
+    layer = ClassLayer(f"{file}:{kind.__name__}", plan, Traits())
     return _Found(settle(layer, file), best.score > 0, best.rank)
+
+
+def _is_innocent(plan: Plan) -> bool:
+    """Whether no pass, as far as it comes, looks at anything that had to be guessed."""
+    probe = Untouched()
+    plan = replace(plan, recipe=replace(plan.recipe, probe=probe), slots={}, warm=False)
+    x = batch(plan.recipe.layout)
+    for mode in Mode:
+        call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings(mode))
+        with contextlib.suppress(LayerRaised, ValueError, TypeError):
+            made = ClassLayer("", plan, Traits()).forward(call)
+            made.run_backward(np.ones_like(x))
+    return not probe.is_touched
 
 
 def _bare_plan(recipe: Recipe) -> Plan:
@@ -268,7 +285,8 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
     later = find_slots(before, found.instance, D)
     named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
     named = {role: slot for role, slot in named.items() if _is_own(plan.recipe.kind, slot, plan.slots.get(role[1:]))}
-    slots = plan.slots | guessed_gradients(plan, found.instance) | named
+    grown = {role: _grown(plan, role, found.instance) for role in ("gamma", "beta") if role in plan.slots}
+    slots = plan.slots | grown | guessed_gradients(plan, found.instance) | named
     plan = replace(plan, slots=slots)
     found = replace(found, plan=plan)
     if found.parts(result).get("dgamma") is not None or "gamma" not in slots:
@@ -280,6 +298,14 @@ def _with_gradients(made: ClassPass, before: Any) -> Plan:
         fixed = None if rates or "beta" not in slots else written_rate(replace(made, plan=plan), dout)
         plan = replace(plan, rate=fixed or plan.rate)
     return replace(plan, steps=stepped, rates=tuple(rates))
+
+
+def _grown(plan: Plan, role: str, later: Any) -> Slot:
+    """A parameter that starts as a number becomes as many as there are columns, in the shape that a step gives it."""
+    slot = plan.slots[role]
+    if slot.pattern is not None or np.ndim(slot.read(later)) == 0:
+        return slot
+    return slot._replace(pattern=pattern_of(slot.read(later), D))
 
 
 def _turned(made: ClassPass, before: Any) -> Plan:

@@ -100,7 +100,7 @@ class ClassPass:
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": plan.index}
         grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
-        values["switch"] = plan.switch.train
+        values |= {"switch": plan.switch.train, "": plan.recipe.probe}
         with running(plan, plan.backward):
             hand(instance, plan.handed.dout, given, plan.name)
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
@@ -198,7 +198,7 @@ def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
         if role in slots:
             _put(instance, slots[role], number)
     given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
-    return given | numbers | {"index": plan.index}
+    return given | numbers | {"index": plan.index, "": plan.recipe.probe}
 
 
 def _start(slot: Slot, instance: Any, values: Array) -> None:

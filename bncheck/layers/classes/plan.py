@@ -44,6 +44,8 @@ class Plan:
     """Makes its parameters during the first forward pass, whatever was set before."""
     bare: bool = False
     """It has no gamma and no beta, and they are applied to what it returns."""
+    innocent: bool = False
+    """No argument that had to be guessed is looked at by its passes: whatever they raise is their own mistake."""
     index: int = 0
     """The number of the layer that is asked for, where there are several."""
     takes_share: bool = False

@@ -19,6 +19,7 @@ from bncheck.layers.classes.passes import backward_of, find_method, forward_of, 
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
 from bncheck.layers.functions.pairs import member
+from bncheck.layers.untouched import Untouched
 
 LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
 ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
@@ -127,6 +128,8 @@ class Recipe:
     sized: bool = True
     """Sizes that have a default are given all the same."""
     prepared: bool = True
+    probe: Untouched | None = None
+    """Given for what would have to be guessed, to see whether it matters."""
 
     def make(self, d: int, raw: Raw) -> Any:
         """Runs the user's code: to be called within ``guarded``."""
@@ -222,7 +225,8 @@ class Recipe:
         if "init" in flat(name):
             return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
         helper = stand_in(name, d, self._shape(d), self.text.asked.get(name, frozenset()))
-        return (d, None, (d,))[self.form] if helper is None else helper
+        guess = (d, None, (d,))[self.form] if self.probe is None else self.probe
+        return guess if helper is None else helper
 
     def preparations(self, instance: Any, d: int, raw: Raw) -> list[Preparation]:
         """What a new instance wants to be told before its first pass: methods to call."""

@@ -47,6 +47,10 @@ def numpys(name: str) -> object | None:
     return found if callable(found) or name in ("random", "linalg", "pi", "newaxis") else None
 
 
+def _nothing(*_: object, **__: object) -> None:
+    """Takes whatever it is given."""
+
+
 class Stub(Absent, NDArrayOperatorsMixin):
     """A module, class, function or decorator that is missing."""
 
@@ -55,6 +59,8 @@ class Stub(Absent, NDArrayOperatorsMixin):
 
     def __init__(self, name: str, made: bool = False) -> None:
         self._name, self._made = name, made
+        # Base.__init__(self, ...), as a class calls it that derives from what is missing.
+        self.__dict__["__init__"] = _nothing
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
