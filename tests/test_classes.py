@@ -16,7 +16,7 @@ from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.classes.finding import find
 from bncheck.layers.classes.instances import Recorder, clone
 from bncheck.layers.classes.layer import ClassLayer
-from bncheck.layers.classes.recipes import LAYOUTS, from_layer, spatial, to_layer
+from bncheck.layers.classes.layouts import LAYOUTS, from_layer, spatial, to_layer
 from bncheck.layers.conventions import PLAIN_RANK, gradient_of, meaning, speaks_of_layer, statistic_of
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.loading.files import load

@@ -26,10 +26,11 @@ from bncheck.layers.classes.guesses import (
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves, pattern_of
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.layouts import COLUMNS, LAYOUTS, ROWS
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.classes.recipes import COLUMNS, LAYOUTS, ROWS, Raw, Recipe
+from bncheck.layers.classes.recipes import Raw, Recipe
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
 from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer

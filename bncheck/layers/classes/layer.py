@@ -15,8 +15,9 @@ from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
 from bncheck.layers.classes.handed import hand
 from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
+from bncheck.layers.classes.layouts import from_layer, statistic, to_columns, to_layer
 from bncheck.layers.classes.plan import RATE, Plan
-from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
+from bncheck.layers.classes.recipes import Raw
 from bncheck.layers.conventions import OUTPUTS
 from bncheck.layers.isolation import guarded
 from bncheck.layers.protocol import Call, Spelled, Traits

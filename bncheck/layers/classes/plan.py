@@ -7,8 +7,9 @@ from typing import Final
 
 from bncheck.layers.classes.handed import NOTHING, Handed
 from bncheck.layers.classes.instances import Slot
+from bncheck.layers.classes.layouts import ROWS
 from bncheck.layers.classes.methods import Arguments, Switch
-from bncheck.layers.classes.recipes import ROWS, Raw, Recipe
+from bncheck.layers.classes.recipes import Raw, Recipe
 from bncheck.layers.conventions import Path
 from bncheck.settings import LayerSettings
 
