@@ -9,16 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from bncheck.layers.nothing import Nothing
+
 _TENSORS = {"tensor", "variable", "parameter", "var", "node", "value", "param", "array"}
 _HOLDS = {"value", "val", "values", "array", "param", "grad", "requires_grad", "creator"}
 """Attributes of an object that holds an array and its gradient."""
-
-
-class Nothing:
-    """The base class that is missing."""
-
-    def __init__(self, *arguments: object, **options: object) -> None:
-        """Takes what the missing one would have taken."""
 
 
 class Absent:

@@ -36,6 +36,7 @@ PREPARATIONS: Final = _table(
 _MAKING: Final = frozenset(_table("init initialize initialise build create make set setup alloc allocate reset"))
 _MADE: Final = frozenset(_table("weight weights param params parameter parameters variables vars wb"))
 STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
+RATES: Final = _table("lr learningrate learnrate lrate alpha eta rate stepsize step")
 WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
 """What a network is given a list for, one width for each of its layers."""
 OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
@@ -85,6 +86,7 @@ _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank,
 VALUES: Final = ("data", "value", "val", "values", "array", "param", "v")
 GRADIENTS: Final = ("grad", "gradient", "d", "grads", "diff", "g", "delta")
 GRADIENT_HOLDERS: Final = _table("grads gradients grad dparams gradient derivatives paramgrads gradparams dtheta")
+_BOXES: Final = ("gamma", "beta", "scale", "shift")
 _PARAMETER_HOLDERS: Final = ("params", "parameters", "weights", "parameter", "param", "trainableparams")
 _STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema")
 PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
@@ -206,12 +208,28 @@ def meaning(path: Path) -> Meaning | None:
         return _gradient_in(owner if not owner.isdigit() else _listed(steps))
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
+    if boxed := _boxed(steps):
+        return boxed
     if _holds_gradients(owner):
         return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
     return Meaning(*known) if known else statistic_of(leaf, owner) or _counted(path)
+
+
+def _boxed(steps: list[str | int]) -> Meaning | None:
+    """gamma.w and params[1].dw: of an object that holds a parameter, whatever it calls its numbers."""
+    listed = _by_position(int(steps[-2]), str(steps[-3])) if len(steps) > 2 and isinstance(steps[-2], int) else None
+    known = _ROLES.get(flat(str(steps[-2]))) if len(steps) > 1 and flat(str(steps[-2])) in _BOXES else None
+    owner = Meaning(*known) if known else listed
+    leaf = str(steps[-1])
+    said = gradient_of(leaf) or _ROLES.get(flat(leaf))
+    if owner is None or said is None:
+        return None
+    if isinstance(said, Meaning):
+        return Meaning("d" + owner.role, owner.rank)
+    return owner if said[0] in ("gamma", "beta") else None
 
 
 def _counted(path: Path) -> Meaning | None:
@@ -270,6 +288,9 @@ _EXACT: Final = re.compile(
 _OTHER: Final = re.compile(
     r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
 )
+_VARIANT: Final = re.compile(
+    r"ghost|virtual|condition|^c(bn|batch)|adaptive|renorm|switchable|mean_*only|domain|filter_*response", re.IGNORECASE
+)
 
 
 def prepares(name: str) -> bool:
@@ -280,7 +301,7 @@ def prepares(name: str) -> bool:
 
 def speaks_of_layer(name: str, docstring: str | None) -> bool:
     """Whether a class calls itself a batch normalization."""
-    if _OTHER.search(name):
+    if _OTHER.search(name) or is_variant(name):
         return False
     split = " ".join(words(name))
     return bool(
@@ -288,6 +309,16 @@ def speaks_of_layer(name: str, docstring: str | None) -> bool:
         or _LAYER.search(split)
         or re.search(r"batch[\s_-]*norm", split + " " + (docstring or ""), re.IGNORECASE)
     )
+
+
+def is_variant(name: str) -> bool:
+    """GhostBatchNorm, ConditionalBatchNorm2d, BatchRenorm: a plain batch normalization is no measure of theirs."""
+    return bool(_VARIANT.search(name) and re.search(r"norm|bn", name, re.IGNORECASE))
+
+
+def says_batch(name: str) -> bool:
+    """BatchNorm and BN1d, and not Normalization or NormLayer."""
+    return bool(re.search(r"batch", name, re.IGNORECASE) or "bn" in re.sub(r"\d", "", " ".join(words(name))).split())
 
 
 def is_exactly_layer(name: str) -> bool:

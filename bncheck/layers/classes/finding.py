@@ -33,7 +33,7 @@ from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import Raw, Recipe
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
-from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
+from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, says_batch, speaks_of_layer
 from bncheck.layers.isolation import Unrunnable, guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
 from bncheck.layers.untouched import Untouched
@@ -42,6 +42,7 @@ from bncheck.vocabulary import Mode
 
 _FRAMEWORKS = ("torch", "jax", "flax", "equinox", "tensorflow", "keras", "unittest", "haiku", "mxnet", "chainer")
 _ALIKE = 0.9999
+_CLOSE = 1e-9
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[ClassLayer]:
@@ -53,6 +54,8 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
     tried = [(kind, _recognised(kind, tree, Path(path).name)) for kind in chosen]
+    if wanted is None:
+        tried = [(kind, found) for kind, found in tried if says_batch(kind.__name__) or not _is_of_rows(found)]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
         tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]
@@ -97,6 +100,18 @@ def _has_parameters(kind: type) -> bool:
         name for function in vars(kind).values() if hasattr(function, "__code__") for name in function.__code__.co_names
     }
     return {"gamma", "beta"} <= {found.role for name in made if (found := role_of(name))}
+
+
+def _is_of_rows(found: _Found) -> bool:
+    """Whether each sample is normalized over its features, as a layer normalization does it."""
+    if not found.works or found.layer.plan.recipe.layout != ROWS or inner_of(found.layer.plan.recipe.kind, "forward"):
+        return False
+    call = Call(batch(ROWS), np.ones(D), np.zeros(D), None, LayerSettings(eps=0.0))
+    try:
+        out = found.layer.forward(call).out
+    except LayerRaised:
+        return False
+    return out.shape == call.x.shape and bool(np.all(np.abs(out.mean(axis=1)) < _CLOSE))
 
 
 def _must_work(kind: type, others: list[type]) -> bool:

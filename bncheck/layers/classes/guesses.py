@@ -11,9 +11,11 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
+from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Slot, attributes, clone, leaves, pattern_of, put
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
-from bncheck.layers.classes.methods import NO_SWITCH, Switch
+from bncheck.layers.classes.methods import NO_SWITCH, Switch, parameters_of, required
+from bncheck.layers.classes.passes import inner_of, method_names
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
 from bncheck.layers.protocol import Call, Traits
@@ -53,7 +55,7 @@ def _effects(plan: Plan, instance: Any, x: Array, mode: Mode) -> Iterator[tuple[
 
 
 def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
-    """A flag that a condition asks for, under whatever name, and that makes of it what a test mode is.
+    """A flag that a condition asks for, or a method, under whatever name, that makes of it what a test mode is.
 
     Set one way, what comes out for a row depends on the other rows; the other way it does not, and goes by what
     training has kept.
@@ -65,7 +67,19 @@ def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
             switch = Switch("attribute", name, train, not train)
             if _is_test_mode(replace(plan, switch=switch), fresh, x):
                 return switch
-    return NO_SWITCH
+    pairs = (Switch("pair", plan.forward, plan.forward, name) for name in _beside(plan))
+    return next((pair for pair in pairs if _is_test_mode(replace(plan, switch=pair), fresh, x)), NO_SWITCH)
+
+
+def _beside(plan: Plan) -> Iterator[str]:
+    """The methods that take an array and reach a result by what they do not set: a test pass, under whatever name."""
+    kind, text = plan.recipe.kind, plan.recipe.text
+    for name in () if inner_of(kind, "forward") else method_names(kind):
+        if name in (plan.forward, plan.backward) or name.startswith("__") or name not in text.functions:
+            continue
+        wanted = [p for p in parameters_of(kind, name, text) if p.name != "self"]
+        if len([p for p in wanted if required(p)]) == 1 and read_by(text.functions, name):
+            yield name
 
 
 def _is_test_mode(plan: Plan, fresh: Any, x: Array) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat
 from bncheck.layers.functions.pairs import OTHERS, member
+from bncheck.layers.nothing import Nothing
 
 _WEAK = (
     "propagate",
@@ -25,7 +26,7 @@ _WEAK = (
 
 def method_names(kind: type) -> list[str]:
     private = tuple(f"_{base.__name__.lstrip('_')}__" for base in kind.__mro__)
-    own = {name for base in kind.__mro__ if base is not object for name in vars(base)}
+    own = {name for base in kind.__mro__ if base not in (object, Nothing) for name in vars(base)}
     return sorted(n for n in own if callable(getattr(kind, n, None)) and not n.startswith(private))
 
 

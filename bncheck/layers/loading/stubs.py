@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from bncheck.layers.absence import Absent, Nothing
+from bncheck.layers.absence import Absent
 from bncheck.layers.isolation import Missing
+from bncheck.layers.nothing import Nothing
 
 # Modules that promise NumPy's own interface.
 NUMPY_ALIKE = {"cupy", "cunumpy", "autograd.numpy", "minpy.numpy", "numpy"}
