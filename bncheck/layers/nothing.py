@@ -5,7 +5,8 @@ from __future__ import annotations
 import dis
 import re
 import sys
-from types import FrameType
+from functools import lru_cache
+from types import FrameType, FunctionType
 from typing import Any, Final
 
 import numpy as np
@@ -58,13 +59,25 @@ class Nothing:
 
     def __getattr__(self, name: str) -> Any:
         plain = name.lstrip("_")
-        if plain in _HOLDERS and not name.startswith("__"):
+        if plain in _HOLDERS and not name.startswith("__") and name not in stored(type(self)):
             vars(self)[name] = Holder()
             return vars(self)[name]
         if _KEEPER.fullmatch(name):
             return _Keeper(self)
         said = f"{type(self).__name__!r} object has no attribute {name!r}"
         raise AttributeError(said, name=name, obj=self)
+
+
+def stored(kind: Any) -> frozenset[str]:
+    """The attributes that the methods of a class assign."""
+    return _stored(kind)
+
+
+@lru_cache(64)
+def _stored(kind: Any) -> frozenset[str]:
+    functions = [inner for part in kind.__mro__ for inner in vars(part).values() if isinstance(inner, FunctionType)]
+    steps = [step for function in functions for step in dis.get_instructions(function)]
+    return frozenset(str(step.argval) for step in steps if step.opname == "STORE_ATTR")
 
 
 class _Keeper:

@@ -15,7 +15,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
-from bncheck.layers.classes.carried import carried
+from bncheck.layers.classes.carried import carried, wrapped
 from bncheck.layers.classes.guesses import (
     guessed_gradients,
     guessed_rates,
@@ -140,9 +140,14 @@ class _Trial(NamedTuple):
 
 def _recognised(kind: type, tree: ast.Module, file: str) -> _Found:
     """As it is, or with its passes over arrays if it comes further so."""
-    found, other = _recognise(kind, read_text(tree, kind), file), carried(kind, tree)
-    over = _recognise(other, read_text(tree, other), file) if other is not None else found
-    return over if over.rank[0] == 2 or over.rank > found.rank else found
+    found = _recognise(kind, read_text(tree, kind), file)
+    for other in carried(kind, tree):
+        over = _recognise(other, read_text(tree, other), file)
+        found = over if over.rank[0] == 2 or over.rank > found.rank else found
+    for other in wrapped(kind) if found.rank[0] < 2 else ():
+        over = _recognise(other, read_text(tree, other), file)
+        found = over if over.rank > found.rank else found
+    return found
 
 
 def _recognise(kind: type, text: ClassText, file: str) -> _Found:

@@ -147,6 +147,18 @@ class ClassLayer:
 
         return spell(self, calls, dout)
 
+    def runs_as_made(self, mode: Mode) -> bool:
+        """Whether its passes run where nothing in an instance has been set: what then fails is ours."""
+        x = np.random.default_rng(5).normal(size=(24, 5))
+        plain = self.with_plan(slots={}, warm=False)
+        try:
+            made = plain.forward(Call(x, np.ones(5), np.zeros(5), None, LayerSettings(mode)))
+            if self.traits.has_backward and mode is Mode.TRAIN:
+                made.run_backward(x[::-1].copy())
+        except LayerRaised:
+            return False
+        return bool(self.plan.slots)
+
     def _template(self, d: int, settings: LayerSettings) -> Any:
         key = d, self.plan.raw(settings)
         if key not in self._templates:
