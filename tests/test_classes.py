@@ -32,10 +32,10 @@ WRONG = [e for e in ENTRIES if e["verdict"] in ("fail", "raised")]
 OWN_EPS = {"real_02.py": 1e-7, "real_08.py": 1e-5, "cls_lazy_02.py": 1e-8, "dlfs_01.py": 10e-7, "dlfs_04.py": 1e-7}
 OWN_EPS |= {"cls_kept_01.py": 1e-5, "cls_index_01.py": 1e-5, "cls_eps_01.py": 1e-7}
 OWN_EPS |= {"cls_index_02.py": 1e-8, "cls_before_02.py": 1e-8, "cls_history_01.py": 1e-7}
-RAISES_LATER = ("cls_list_03.py", "cls_list_04.py")
-RAISES_AT_ONCE = {"err_04.py"}
+RAISES_LATER = ("cls_list_03.py", "cls_list_04.py", "cls_blame_04.py")
+RAISES_AT_ONCE = {"err_04.py", "cls_blame_01.py", "cls_blame_02.py", "cls_blame_05.py"}
 # Numbers of Python's own have one precision, and the tensor class makes its arrays of them.
-OF_FLOATS = {"cls_list_01.py", "cls_graph_01.py"}
+OF_FLOATS = {"cls_list_01.py", "cls_graph_01.py", "cls_value_01.py"}
 WIDENS = {"py2_01.py", *OF_FLOATS}
 OF_ITS_OWN_MOMENTUM = {"real_08.py", "cls_avg_01.py", "cls_index_01.py", "cls_index_02.py", "cls_history_01.py"}
 

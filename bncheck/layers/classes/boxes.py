@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from typing import Any
 
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.classes.methods import parameters
+from bncheck.layers.classes.methods import data_of, parameters
 from bncheck.layers.conventions import VALUES
 from bncheck.layers.isolation import guarded, quiet
 
@@ -39,10 +40,14 @@ def over_boxes(kind: Any, forward: str, backward: str, box: Any) -> type:
     """x goes in as a box; the gradient is put into the box that came out, and taken from the one that went in."""
     run, back = getattr(kind, forward), getattr(kind, backward)
 
+    main = data_of(run)
+
     @functools.wraps(run)
-    def go(self: Any, x: Array, *given: Any, **options: Any) -> Any:
-        before = box(x)
-        after = run(self, before, *given, **options)
+    def go(*given: Any, **options: Any) -> Any:
+        bound = inspect.signature(run).bind(*given, **options)
+        self, before = given[0], box(bound.arguments[main])
+        bound.arguments[main] = before
+        after = run(*bound.args, **bound.kwargs)
         vars(self)[_HELD] = [before, after]
         return _numbers(after)
 

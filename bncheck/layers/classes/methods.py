@@ -226,6 +226,13 @@ def forward_arguments(found: list[inspect.Parameter], switch: Switch, is_handed_
     return Arguments(tuple(roles), not is_handed_x)
 
 
+def data_of(function: Callable[..., Any]) -> str:
+    """The name of the parameter that takes x."""
+    found = [p for p in parameters(function) if p.name != "self"]
+    main = _main(found)
+    return main.name if main else ""
+
+
 def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     def is_data(parameter: inspect.Parameter) -> bool:
         meant = role_of(parameter.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers.classes.instances import clone
+from bncheck.layers.classes.methods import data_of
 from bncheck.layers.isolation import guarded, quiet
 
 _WAY = "bncheck_way_back"
@@ -47,10 +49,15 @@ def over_numbers(kind: Any, name: str, number: Any) -> type:
         for key in self.bncheck_boxed:
             vars(self)[key] = _boxed(vars(self)[key], number)
         rows = _boxed(x, number)
-        return getattr(kind, name)(self, rows, **options), rows
+        return getattr(kind, name)(self, **{main: rows}, **options), rows
+
+    main = data_of(getattr(kind, name))
 
     @functools.wraps(getattr(kind, name))
-    def forward(self: Any, x: Array, **options: Any) -> Any:
+    def forward(*given: Any, **options: Any) -> Any:
+        bound = inspect.signature(getattr(kind, name)).bind(*given, **options)
+        self, x = given[0], bound.arguments.pop(main)
+        options = {key: value for key, value in bound.arguments.items() if value is not self}
         before = clone(vars(self), {})
         out, _ = run(self, x, options)
         _unpack(self, number)
