@@ -17,10 +17,11 @@ from bncheck.layers.classes.finding import find
 from bncheck.layers.classes.instances import Recorder, clone
 from bncheck.layers.classes.layer import ClassLayer
 from bncheck.layers.classes.layouts import LAYOUTS, from_layer, spatial, to_layer
-from bncheck.layers.conventions import PLAIN_RANK, gradient_of, meaning, speaks_of_layer, statistic_of
+from bncheck.layers.conventions import PLAIN_RANK, gradient_of, meaning, statistic_of
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
+from bncheck.layers.titles import speaks_of_layer
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 

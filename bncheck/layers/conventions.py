@@ -39,14 +39,17 @@ STEPS: Final = _table("update step apply optimize use get_update update_weights 
 RATES: Final = _table("lr learningrate learnrate lrate alpha eta rate stepsize step")
 WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
 """What a network is given a list for, one width for each of its layers."""
-OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
+OUTPUTS: Final = _table("output out outputs y result layeroutput outputdata outdata activation activations yhat")
 CACHES: Final = frozenset(_table("cache caches cached ctx ctxt context saved"))
 """Words of an attribute that keeps what the backward pass needs."""
 UPSTREAM: Final = frozenset(
     _table("dout delta deltas grad gradient gradoutput outputgrad dloss doutput doutputs upstream dy dlda error diff")
 )
 """What a class calls the dout that it reads from itself."""
-INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
+INPUT_GRADIENTS: Final = _table(
+    "dinputs dinput dx gradinput gradinputs gradx dz grad dlda dldz inputgradient inputgrad inputgrads inputsgrad dinp "
+    "inputdelta deltainput dprev daprev prevgrad gradprev"
+)
 
 _TABLES: Final[dict[str, str]] = {
     "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
@@ -280,47 +283,7 @@ def returned_roles(names: Iterable[str]) -> list[str | None]:
     return roles
 
 
-_LAYER: Final = re.compile(r"batch_*norm|(?<![a-z])bn(?![a-z])|normali[sz]ation|batch_*normali[sz]", re.IGNORECASE)
-_EXACT: Final = re.compile(
-    r"_*(my|simple|custom|numpy|np|spatial|conv)?(batchnorm(ali[sz]ation|ali[sz]e)?|bn|normali[sz]ation)"
-    r"(layer|conv)?([123]d|conv|fc|dense|spatial)?(layer)?(numpy|np|naive)?"
-)
-_OTHER: Final = re.compile(
-    r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
-)
-_VARIANT: Final = re.compile(
-    r"ghost|virtual|condition|^c(bn|batch)|adaptive|renorm|switchable|mean_*only|domain|filter_*response", re.IGNORECASE
-)
-
-
 def prepares(name: str) -> bool:
     """build, and init_weight or create_params."""
     parts = words(name)
     return flat(name) in PREPARATIONS or (len(parts) == 2 and parts[0] in _MAKING and parts[1] in _MADE)
-
-
-def speaks_of_layer(name: str, docstring: str | None) -> bool:
-    """Whether a class calls itself a batch normalization."""
-    if _OTHER.search(name) or is_variant(name):
-        return False
-    split = " ".join(words(name))
-    return bool(
-        _LAYER.search(name)
-        or _LAYER.search(split)
-        or re.search(r"batch[\s_-]*norm", split + " " + (docstring or ""), re.IGNORECASE)
-    )
-
-
-def is_variant(name: str) -> bool:
-    """GhostBatchNorm, ConditionalBatchNorm2d, BatchRenorm: a plain batch normalization is no measure of theirs."""
-    return bool(_VARIANT.search(name) and re.search(r"norm|bn", name, re.IGNORECASE))
-
-
-def says_batch(name: str) -> bool:
-    """BatchNorm and BN1d, and not Normalization or NormLayer."""
-    return bool(re.search(r"batch", name, re.IGNORECASE) or "bn" in re.sub(r"\d", "", " ".join(words(name))).split())
-
-
-def is_exactly_layer(name: str) -> bool:
-    """BatchNorm1d or BNLayer, and not BatchNormNet."""
-    return bool(_EXACT.fullmatch(flat(name)))

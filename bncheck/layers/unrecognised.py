@@ -9,11 +9,11 @@ from collections.abc import Collection
 from typing import Any
 
 from bncheck.layers.classes.passes import forward_of
-from bncheck.layers.conventions import is_variant, says_batch, speaks_of_layer
 from bncheck.layers.functions.binding import role_of
 from bncheck.layers.functions.pairs import OTHERS, member
 from bncheck.layers.loading.files import Loaded
 from bncheck.layers.protocol import Layer
+from bncheck.layers.titles import is_variant, says_batch, speaks_of_layer
 
 _PARTS = {"x", "gamma", "beta"}
 

@@ -17,25 +17,24 @@ from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
 from bncheck.layers.classes.carried import carried, wrapped
 from bncheck.layers.classes.guesses import (
-    guessed_gradients,
-    guessed_rates,
     guessed_slots,
     guessed_switch,
-    written_rate,
 )
 from bncheck.layers.classes.handed import Handed
-from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves, pattern_of
+from bncheck.layers.classes.instances import Slot, find_slots, index_of
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
-from bncheck.layers.classes.layouts import COLUMNS, LAYOUTS, ROWS
+from bncheck.layers.classes.layouts import GAMMAS, LAYOUTS, ROWS
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import Raw, Recipe
+from bncheck.layers.classes.searching import goes_back, is_own, with_gradients
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
-from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, says_batch, speaks_of_layer
+from bncheck.layers.conventions import PLAIN_RANK, meaning, role_of
 from bncheck.layers.isolation import Unrunnable, guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.titles import is_exactly_layer, says_batch, speaks_of_layer
 from bncheck.layers.untouched import Untouched
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
@@ -205,13 +204,13 @@ def _try(recipe: Recipe) -> _Trial | None:
     except LayerRaised as error:
         bare = replace(plan, slots=_slots(plan, instance, instance, x))
         return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
-    if plan.switch.kind == "none":
+    if plan.switch.kind == "none" or type(plan.switch.train) is int:
         plan = replace(plan, switch=guessed_switch(plan, instance, x))
         made = replace(made, plan=plan)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     made = replace(made, plan=_with_statistics(plan, instance, made, x))
-    plan, score = _with_gradients(made, instance), _score(made, x)
-    return _Trial(plan, score, int(score == 1 and _goes_back(replace(made, plan=plan))))
+    plan, score = with_gradients(made, instance), _score(made, x)
+    return _Trial(plan, score, int(score == 1 and goes_back(replace(made, plan=plan))))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
@@ -230,7 +229,12 @@ def _plan(recipe: Recipe, instance: Any) -> Plan:
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     """Without the numbers that the constructor or the forward pass is given anyway."""
     slots = class_numbers(type(after), plan.recipe.text) | find_slots(before, after, D)
-    slots = {role: slot for role, slot in slots.items() if _is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
+    slots |= {
+        role: slot._replace(pattern=GAMMAS[plan.recipe.layout][0])
+        for role, slot in slots.items()
+        if role in ("gamma", "beta") and slot.pattern is None and np.ndim(slot.read(after)) == 0
+    }
+    slots = {role: slot for role, slot in slots.items() if is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
     given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
@@ -285,59 +289,3 @@ def _score(made: ClassPass, x: Array) -> int:
     with np.errstate(all="ignore"):
         likeness = [abs(np.corrcoef(out[:, j], x[:, j])[0, 1]) for j in range(x.shape[1])]
     return 2 if min(likeness) > _ALIKE else 1
-
-
-def _is_own(kind: type, gradient: Slot, parameter: Slot | None) -> bool:
-    """Whether a gradient bears its parameter's name, as it has to where dW and db are a dense layer's."""
-    if parameter is None or not inner_of(kind, "forward"):
-        return True
-    ranks = [found.rank if (found := meaning(slot.paths[0])) else None for slot in (gradient, parameter)]
-    return ranks[0] == ranks[1]
-
-
-def _with_gradients(made: ClassPass, before: Any) -> Plan:
-    plan = made.plan
-    dout = np.random.default_rng(8).normal(size=made.call.x.shape)
-    try:
-        found, result = made.run_backward(dout)
-    except LayerRaised:
-        turn = plan.recipe.layout == COLUMNS and not plan.turned
-        return _turned(made, before) if turn else plan
-    later = find_slots(before, found.instance, D)
-    named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
-    named = {role: slot for role, slot in named.items() if _is_own(plan.recipe.kind, slot, plan.slots.get(role[1:]))}
-    grown = {role: _grown(plan, role, found.instance) for role in ("gamma", "beta") if role in plan.slots}
-    slots = plan.slots | grown | guessed_gradients(plan, found.instance) | named
-    plan = replace(plan, slots=slots)
-    found = replace(found, plan=plan)
-    if found.parts(result).get("dgamma") is not None or "gamma" not in slots:
-        return plan
-    stepped = not np.array_equal(found.old["gamma"], slots["gamma"].read(found.instance))
-    rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
-    if stepped and not rates and not plan.backward_arguments.has("lr"):
-        rates = guessed_rates(replace(made, plan=plan), dout)
-        fixed = None if rates or "beta" not in slots else written_rate(replace(made, plan=plan), dout)
-        plan = replace(plan, rate=fixed or plan.rate)
-    return replace(plan, steps=stepped, rates=tuple(rates))
-
-
-def _grown(plan: Plan, role: str, later: Any) -> Slot:
-    """A parameter that starts as a number becomes as many as there are columns, in the shape that a step gives it."""
-    slot = plan.slots[role]
-    if slot.pattern is not None or np.ndim(slot.read(later)) == 0:
-        return slot
-    return slot._replace(pattern=pattern_of(slot.read(later), D))
-
-
-def _turned(made: ClassPass, before: Any) -> Plan:
-    """The backward pass may take a row for a sample where the forward takes a column."""
-    turned = replace(made, plan=replace(made.plan, turned=True))
-    return _with_gradients(turned, before) if _goes_back(turned) else made.plan
-
-
-def _goes_back(made: ClassPass) -> bool:
-    try:
-        made.run_backward(np.ones_like(made.call.x))
-    except LayerRaised:
-        return False
-    return True

@@ -60,6 +60,9 @@ def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
     Set one way, what comes out for a row depends on the other rows; the other way it does not, and goes by what
     training has kept.
     """
+    if plan.switch.kind != "none":
+        turned = plan.switch._replace(train=plan.switch.test, test=plan.switch.train)
+        return turned if _is_test_mode(replace(plan, switch=turned), fresh, x) else plan.switch
     for name, value in sorted(attributes(fresh).items()):
         if name not in plan.recipe.text.tested or not isinstance(value, bool):
             continue
@@ -120,6 +123,22 @@ def guessed_gradients(plan: Plan, later: Any) -> dict[str, Slot]:
             if flat(str(path[-1][1])) in names and isinstance(value, np.ndarray):
                 found.setdefault("d" + role, Slot((path,), None))
     return found
+
+
+def unnamed_gradients(made: ClassPass, later: Any, dout: Array) -> dict[str, Slot]:
+    """Where the backward pass leaves two arrays of D numbers under names that say nothing, one of them sum(dout)."""
+    m = dout.shape[1]
+    before: dict[Path, Any] = dict(leaves(made.instance))
+    left = [
+        (path, np.ravel(value))
+        for path, value in leaves(later)
+        if isinstance(value, np.ndarray) and pattern_of(value, m) and not np.array_equal(value, before.get(path, ()))
+    ]
+    summed = [path for path, value in left if np.allclose(value, dout.sum(axis=0), rtol=1e-9)]
+    others = [path for path, _ in left if path not in summed]
+    if len(summed) != 1 or len(others) != 1:
+        return {}
+    return {"dgamma": Slot((others[0],), None), "dbeta": Slot((summed[0],), None)}
 
 
 def guessed_rates(made: ClassPass, dout: Array) -> list[Path]:

@@ -168,6 +168,8 @@ def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | Non
     if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):
         if isinstance(value, bool):
             return True, False
+        if isinstance(value, int):
+            return value, int(not value)
         return text.word(names.TRAIN_WORDS, "train"), text.word(names.TEST_WORDS, "test")
     return {"flag": (True, False), "trainable": (True, False), "inverted": (False, True)}.get(role)
 

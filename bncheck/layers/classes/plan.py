@@ -33,6 +33,8 @@ class Plan:
     slots: dict[str, Slot] = field(default_factory=dict)
     steps: bool = False
     """The gradients show only in the step that backward takes."""
+    shows: str = ""
+    """The method that shows the gradients afterwards: get_grads(), or update(lr)."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
     rate: float = RATE

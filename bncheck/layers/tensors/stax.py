@@ -6,8 +6,9 @@ import inspect
 from typing import Any
 
 from bncheck.errors import LayerRaised
-from bncheck.layers.conventions import role_of, speaks_of_layer
+from bncheck.layers.conventions import role_of
 from bncheck.layers.isolation import guarded, quiet
+from bncheck.layers.titles import speaks_of_layer
 
 
 def applied(factory: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.conventions import flat, role_of, speaks_of_layer
+from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
@@ -34,6 +34,7 @@ from bncheck.layers.tensors.trials import (
     told,
     trial,
 )
+from bncheck.layers.titles import speaks_of_layer
 from bncheck.vocabulary import Mode
 
 _WIDTH = 5
