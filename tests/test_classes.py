@@ -21,7 +21,8 @@ from bncheck.layers.conventions import PLAIN_RANK, gradient_of, meaning, statist
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.loading.files import load
 from bncheck.layers.protocol import Call
-from bncheck.layers.titles import speaks_of_layer
+from bncheck.layers.titles import is_variant, says_batch, speaks_of_layer
+from bncheck.layers.untouched import Touched, Untouched
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
@@ -330,3 +331,22 @@ def test_copies_keep_what_is_shared_shared() -> None:
     assert array is not copied["one"] is copied["other"][0]
     copied["opt"].update(array, array)
     assert len(log.log) == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [bool, len, float, lambda v: v + 1, lambda v: v[0], lambda v: v == 3, lambda v: v.width, lambda v: np.zeros(v)],
+)
+def test_what_is_made_up_remembers_whether_it_was_looked_at(use: Any) -> None:
+    probe = Untouched()
+    kept = clone({"size": probe}, {})
+    assert kept["size"] is probe and not probe.is_touched  # noqa: PT018
+    with pytest.raises((Touched, TypeError)):
+        use(probe)
+    assert probe.is_touched
+
+
+def test_variants_and_other_normalizations_are_named_for_what_they_are() -> None:
+    assert all(is_variant(name) for name in ("GhostBatchNorm", "ConditionalBN2d", "BatchRenorm", "virtual_batch_norm"))
+    assert not any(is_variant(name) for name in ("BatchNorm1d", "SyncBatchNorm", "BatchNormalization", "MyBN"))
+    assert says_batch("BatchNorm2d") and says_batch("BN1d") and not says_batch("Normalization")  # noqa: PT018

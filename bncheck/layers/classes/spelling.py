@@ -164,6 +164,8 @@ class _Speller:
         plan = self.plan
         if plan.turned:
             raise Unspelled("its gradients are laid out otherwise than x is")
+        if plan.shows:
+            raise Unspelled(f"its gradients are asked of {plan.shows}() after its backward pass")
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
         values |= {
