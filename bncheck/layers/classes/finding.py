@@ -23,7 +23,7 @@ from bncheck.layers.classes.guesses import (
 from bncheck.layers.classes.handed import Handed
 from bncheck.layers.classes.instances import Slot, find_slots, index_of
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
-from bncheck.layers.classes.layouts import GAMMAS, LAYOUTS, ROWS
+from bncheck.layers.classes.layouts import GAMMAS, LAYOUTS, ROWS, places_of
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
@@ -233,6 +233,7 @@ def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
         role: slot._replace(pattern=GAMMAS[plan.recipe.layout][0])
         for role, slot in slots.items()
         if role in ("gamma", "beta") and slot.pattern is None and np.ndim(slot.read(after)) == 0
+        if places_of(plan.recipe.layout)  # features first may be turned inside, and then (D,) is right
     }
     slots = {role: slot for role, slot in slots.items() if is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]

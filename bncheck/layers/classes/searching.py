@@ -94,4 +94,6 @@ def goes_back(made: ClassPass) -> bool:
 
 
 def _is_twice(two: Any, one: Any) -> bool:
-    return one is not None and two is not None and np.allclose(2 * np.asarray(one), two, rtol=1e-6)
+    if one is None or two is None or not np.any(one):
+        return False
+    return np.allclose(2 * np.asarray(one), two, rtol=1e-6)
