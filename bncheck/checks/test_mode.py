@@ -24,7 +24,7 @@ _MANY = 300
 # A layer that keeps 0.99 of what was, and cannot be told otherwise, is still 5% short of the batch by then.
 _CONVERGED = 0.1
 
-_OBJECTS = ("class", "torch module", "torch class", "flax module", "equinox module")
+_OBJECTS = ("class", "torch module", "torch class", "flax module", "equinox module", "JAX class")
 
 
 class Trained(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 from bncheck.errors import LayerRaised
 from bncheck.layers.conventions import role_of
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.tensors.arrays import role
+from bncheck.layers.tensors.signatures import role
 from bncheck.layers.tensors.torch_autograd import walk
 from bncheck.layers.tensors.torch_objects import is_network, maker, places_of
 

@@ -17,7 +17,8 @@ from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.conventions import flat, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
-from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
+from bncheck.layers.tensors.arrays import LAYOUTS, Functional
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.torch_objects import Object, awake, is_network, maker, places_of
 from bncheck.layers.tensors.trials import (

@@ -14,7 +14,8 @@ from unittest import mock
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.tensors.arrays import Signature, ordered
+from bncheck.layers.tensors.arrays import ordered
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.vocabulary import Mode
 
 LEAVES = ("x", "gamma", "beta")

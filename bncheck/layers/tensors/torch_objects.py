@@ -13,7 +13,8 @@ from bncheck.batchnorm import Statistics
 from bncheck.layers.conventions import gradient_of, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits, Walk
-from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
+from bncheck.layers.tensors.arrays import TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.layers.tensors.torch_autograd import Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.walking import lines_through
 
