@@ -10,7 +10,8 @@ from bncheck.layers.conventions import role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.tensors.signatures import role
 from bncheck.layers.tensors.torch_autograd import walk
-from bncheck.layers.tensors.torch_objects import is_network, maker, places_of
+from bncheck.layers.tensors.torch_objects import maker
+from bncheck.layers.tensors.torch_parts import is_network, places_of
 
 WIDTH = 5
 _OTHERWISE = "what it returns is not normalized column by column"
@@ -51,4 +52,4 @@ def _of_class(cls: Any) -> str:
             return f"its {key} has the shape {tuple(value.shape)}, and not one number for each of {WIDTH} columns"
     if missing:
         return f"none of what it holds can be told to be {' or '.join(missing)}"
-    return "it learns more than one gamma and one beta" if is_network(made, WIDTH) else _OTHERWISE
+    return "it learns more than one gamma and one beta" if is_network(made, WIDTH, places) else _OTHERWISE

@@ -56,15 +56,21 @@ def momentum_of(layer: Layer, width: int, default: Any) -> tuple[bool | None, fl
     return None, (1 - taken if 0 < taken < 1 else None)
 
 
-def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None:
-    """The layout that the function accepts, and what can be asked of it."""
-    call, signature = trial(), layer.signature
-    tried = [replace(layer, layout=layout) for layout in LAYOUTS]
+def laid_out(layer: Functional) -> Functional:
+    """In the layout that the function accepts."""
+    call, tried = trial(), [replace(layer, layout=layout) for layout in LAYOUTS]
     made = next((one for one in tried if outcome(one, call) is not None), layer)
     if made.layout != "flat" and not is_centred(outcome(made, call), call):
         # (C,) runs along the wrong axis of some layout where (1, C, 1, 1) is meant.
         shaped = [replace(one, shaped=True) for one in tried[1:]]
         made = next((one for one in shaped if is_centred(outcome(one, call), call)), made)
+    return made
+
+
+def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None:
+    """The layout that the function accepts, and what can be asked of it."""
+    call, signature = trial(), layer.signature
+    made = layer if layer.layout != "flat" else laid_out(layer)
     if not is_centred(outcome(made, call), call) and not speaks_of_layer(layer.name, None):
         return None
     taken, kept = momentum_of(made, len(call.gamma), signature.default("momentum"))
