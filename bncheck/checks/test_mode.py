@@ -21,6 +21,7 @@ from bncheck.report import Finding
 from bncheck.vocabulary import Mode, Severity
 
 _MANY = 300
+_FEW = 6
 # A layer that keeps 0.99 of what was, and cannot be told otherwise, is still 5% short of the batch by then.
 _CONVERGED = 0.1
 
@@ -48,7 +49,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     try:
         trained = _train(subject)
         if trained is None:
-            return Outcome((), "not examined: the layer does not show its running statistics")
+            found = tuple(_convergence(subject)) if train and not train.codes else ()
+            return Outcome(found, "not examined: the layer does not show its running statistics")
         # What training or the statistics themselves have shown is no second mistake here.
         held = {f.code for f in averages.check(subject, train).findings if f.severity is Severity.ERROR}
         excused = train.ways[1:] if train else ()
@@ -112,6 +114,21 @@ def _independence(subject: Subject, trained: Trained, train: Reading | None) -> 
         yield CATALOGUE["BN409"].found("out", f"row 0 of out changes {moves} when only other rows of x do")
     elif out.shape == batch.x.shape and _same(out, changed):
         yield CATALOGUE["BN409"].found("out", "out is the same for another x")
+    elif out.shape == batch.x.shape and (evidence := _counts_rows(subject, batch, trained, out)):
+        yield CATALOGUE["BN409"].found("out", evidence)
+
+
+def _counts_rows(subject: Subject, batch: Batch, trained: Trained, out: Array) -> str:
+    """Whether rows come out otherwise where fewer stand beside them; a layer may refuse to take fewer."""
+    few = batch._replace(x=batch.x[:_FEW], dout=batch.dout[:_FEW])
+    try:
+        _, alone, _ = _test(subject, few, trained)
+    except LayerRaised:
+        return ""
+    if alone.shape != few.x.shape or _same(alone, out[:_FEW]):
+        return ""
+    moves = f"by up to {np.nanmax(np.abs(alone - out[:_FEW])):.3g}"
+    return f"the first {_FEW} rows of out change {moves} when the others do not come with them"
 
 
 def _normalization(
@@ -169,7 +186,6 @@ def _folded(findings: list[Finding]) -> list[Finding]:
 
 
 def _with(batch: Batch, x: Array) -> Batch:
-
     return batch._replace(x=x)
 
 

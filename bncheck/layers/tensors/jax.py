@@ -57,7 +57,9 @@ class Jax:
         return nullcontext()
 
     def array(self, tensor: Any) -> Array:
-        return np.array(tensor)
+        """NumPy has no bfloat16 of its own, and all of its numbers are float32's too."""
+        made = np.array(tensor)
+        return made.astype(np.float32) if made.dtype.name == "bfloat16" else made
 
     def context(self) -> Any:
         return None

@@ -10,10 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from bncheck.arrays import Array
-from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.conventions import flat, role_of, speaks_of_layer
 from bncheck.layers.isolation import guarded, quiet
@@ -24,16 +20,20 @@ from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of
 from bncheck.layers.tensors.torch_objects import Object, awake, makers, signature_of
 from bncheck.layers.tensors.torch_parts import idle_in, is_network, places_of
 from bncheck.layers.tensors.trials import (
+    asks_for_gradients,
     counterpart,
     defined,
+    differ,
     is_backward,
     is_centred,
     laid_out,
     momentum_of,
     outcome,
     placed,
+    remembers,
     settled,
     speaks,
+    starts_anywhere,
     titled,
     told,
     trial,
@@ -138,7 +138,7 @@ def _of_functions(forward: Any, backward: Any, name: str, kind: str, path: str) 
     layer = laid_out(Functional(name, forward, signature, Torch((backward, back) if back else None)))
     by_grad = replace(layer, library=replace(layer.library, by_grad=True))
     test = trial(mode=Mode.TEST)
-    if not back and _asks_for_gradients(outcome(layer, test), outcome(by_grad, test)):
+    if not back and asks_for_gradients(outcome(layer, test), outcome(by_grad, test)):
         layer = by_grad
     return settled(layer, f"torch {kind} {name}", way, source)
 
@@ -167,10 +167,11 @@ def _of_object(makes: list[Any], name: str, thing: Any, path: str) -> Layer | No
         return None
     out = outcome(layer, test)
     by_grad = replace(layer, library=replace(layer.library, by_grad=True))
-    if _asks_for_gradients(out, outcome(by_grad, test)):
+    if asks_for_gradients(out, outcome(by_grad, test)):
         layer = by_grad
     taken, kept = momentum_of(layer, width, _setting(fresh, "momentum"))
-    keeps = {"mean", "var"} <= set(layer.places)
+    shows = {"mean", "var"} <= set(layer.places)
+    keeps = shows or remembers(layer, width)
     is_module = issubclass(cls, torch().nn.Module)
     by_hand = not is_module and hasattr(cls, "backward")
     home = f"torch.nn.{cls.__name__}" if getattr(torch().nn, cls.__name__, None) is cls else name
@@ -183,34 +184,17 @@ def _of_object(makes: list[Any], name: str, thing: Any, path: str) -> Layer | No
         takes_momentum=taken is not None,
         kept_by_default=kept,
         differentiates_test_mode=not by_hand,
-        has_test_mode=keeps or layer.library.by_grad or _differ(out, outcome(layer, call)),
-        by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
+        has_test_mode=keeps or layer.library.by_grad or differ(out, outcome(layer, call)),
+        by_gradients=is_module and layer.library.by_grad and not differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
         keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
         bare=layer.bare,
-        starts_anywhere=keeps and _starts_anywhere(layer, width),
+        starts_anywhere=shows and starts_anywhere(layer, width),
         unchecked=_without(_left_out(fresh), idle),
         widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
-
-
-def _asks_for_gradients(one: Array | None, other: Array | None) -> bool:
-    """Whether a pass is another one where gradients are said to be off, or fails only there or only elsewhere."""
-    return _differ(one, other) or (one is None) is not (other is None)
-
-
-def _starts_anywhere(layer: Object, width: int) -> bool:
-    """Whether running statistics can be set before its first pass, and test mode is then what it is after training."""
-    test, given = trial(width, 1, mode=Mode.TEST), Statistics(np.full(width, 2.0), np.full(width, 5.0))
-    try:
-        trained = layer.forward(trial(width)).state
-        late = layer.forward(test._replace(running=given), trained).out
-    except LayerRaised:
-        return True
-    early = outcome(layer, test._replace(running=given))
-    return early is not None and np.allclose(early, late, equal_nan=True)
 
 
 def _left_out(thing: Any) -> list[str]:
@@ -225,10 +209,6 @@ def _without(arguments: list[str], idle: tuple[str, ...]) -> str:
         return ""
     what = f"without {', '.join(arguments)}" if arguments else "with x alone"
     return f"it is checked {what}, and {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} not looked at"
-
-
-def _differ(one: Array | None, other: Array | None) -> bool:
-    return one is not None and other is not None and not np.allclose(one, other, equal_nan=True)
 
 
 def _setting(thing: Any, role: str) -> float | None:

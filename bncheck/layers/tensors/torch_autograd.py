@@ -74,8 +74,11 @@ class Torch:
         return self.root(array).clone()
 
     def array(self, tensor: Any) -> Array:
-        """The one way back."""
-        return np.array(tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
+        """The one way back; NumPy has no bfloat16, and all of its numbers are float32's too."""
+        if not hasattr(tensor, "detach"):
+            return np.array(tensor)
+        plain = tensor.detach().cpu()
+        return np.array((plain.float() if plain.dtype is torch().bfloat16 else plain).numpy())
 
     def value(self, out: Any, dtype: Any) -> Any:
         """A result, without the way it came about."""
