@@ -41,6 +41,7 @@ from bncheck.layers.tensors.trials import (
 from bncheck.vocabulary import Mode
 
 _WIDTH = 5
+_HIDDEN = "what it keeps for test mode has no name known here, and is judged by what many training steps make of it"
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
@@ -190,7 +191,7 @@ def _of_object(makes: list[Any], name: str, thing: Any, path: str) -> Layer | No
         keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
         bare=layer.bare,
         starts_anywhere=shows and starts_anywhere(layer, width),
-        unchecked=_without(_left_out(fresh), idle),
+        unchecked=_without(_left_out(fresh), idle) or ("" if shows or not keeps else _HIDDEN),
         widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )

@@ -6,24 +6,39 @@ import ast
 import inspect
 import textwrap
 from collections import namedtuple
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from bncheck.layers.conventions import role_of
 from bncheck.layers.functions.source import Source
 
 _PARTS = {"gamma", "beta", "mean", "var"}
+_PAIRS = ({"gamma", "beta"}, {"mean", "var"})
 _OPTIONS = ("flag", "inverted", "mode", "eps", "momentum")
 _KNOWN = _PARTS | set(_OPTIONS)
 
 
 def source_of(function: Any) -> tuple[str, Source]:
-    """Its name and its source; an empty one where it cannot be read."""
-    inner = inspect.unwrap(function)
+    """Its name and its source, with those functions of its own file that it calls; empty where it cannot be read."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    nodes = [node for one in _with_helpers(inner) for node in _parsed(one)]
+    return getattr(inner, "__name__", ""), Source(ast.Module(nodes, []))
+
+
+def _with_helpers(function: Any, depth: int = 2) -> Iterator[Any]:
+    yield function
+    scope, code = getattr(function, "__globals__", {}), getattr(function, "__code__", None)
+    called = (inspect.unwrap(scope[name]) for name in getattr(code, "co_names", ()) if callable(scope.get(name)))
+    for one in called if depth else ():
+        if inspect.isfunction(one) and one.__module__ == function.__module__ and one is not function:
+            yield from _with_helpers(one, depth - 1)
+
+
+def _parsed(function: Any) -> list[ast.stmt]:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inner)))
+        return ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, SyntaxError, ValueError):
-        tree = ast.Module([], [])
-    return getattr(inner, "__name__", ""), Source(tree)
+        return []
 
 
 class Held(NamedTuple):
@@ -47,7 +62,10 @@ class Held(NamedTuple):
         if self.order:
             return tuple(values.get(own) for own in self.order)
         named = {key: values[own] if own else 0 for key, own in self.keys if own in values or not own}
-        return spelled | named if self.record is None else self.record(**named)
+        if self.record is not None:
+            return self.record(**named)
+        # Rules of the user's own return what they were given, with the keys that they know and no others.
+        return named if any(pair <= self.roles for pair in _PAIRS) else spelled | named
 
 
 def held_in(function: Any, parameters: list[inspect.Parameter]) -> dict[str, Held]:
