@@ -61,6 +61,8 @@ class Traits(NamedTuple):
     """One sentence, as ``--verbose`` shows it: what was found, and by which conventions it is called."""
     packs: bool = True
     """Takes any number of columns; otherwise only as many as the batch has."""
+    compiles: bool = False
+    """Every new shape of x costs it more than many passes in a known one, as what is compiled does."""
     apart: bool = False
     """Of a block of columns it makes what it makes of them among the others, by construction: nobody need look."""
     takes_eps: bool = True

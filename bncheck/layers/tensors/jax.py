@@ -38,6 +38,7 @@ class Jax:
 
     by_hand: tuple[Any, Signature] | None = None
     by_grad = False
+    compiles = True
     widest = "float64"
 
     @property

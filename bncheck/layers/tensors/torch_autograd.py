@@ -48,6 +48,8 @@ class Torch:
     device: Any = None
     """Where the layer's tensors live; None is where PyTorch makes those of whom nobody says where."""
 
+    compiles = False
+
     @property
     def automatic(self) -> bool:
         return self.by_hand is None

@@ -136,6 +136,7 @@ def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None
     keeps = signature.takes(*STATISTICS, "state", "bn_param")
     traits = Traits(
         recognised=told(kind, made.layout, taken, way),
+        compiles=layer.library.compiles,
         takes_eps=signature.takes("eps", "bn_param"),
         takes_momentum=taken is not None,
         kept_by_default=kept,
