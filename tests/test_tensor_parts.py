@@ -10,6 +10,7 @@ import pytest
 
 from bncheck.batch import generate
 from bncheck.checks.suite import check_layer
+from bncheck.errors import BadInput
 from bncheck.layers.protocol import Layer
 from bncheck.layers.resolve import Resolved, resolve
 from bncheck.report import Report
@@ -90,7 +91,7 @@ def test_two_layers_in_one_of_which_one_is_idle_are_not_mixed_up(torch: Any, tmp
             def forward(self, x, other=False):
                 return self.other(x) if other else self.own(x)
         """
-    with pytest.raises(Exception, match="learns more than one gamma and one beta"):
+    with pytest.raises(BadInput, match="learns more than one gamma and one beta"):
         loaded(tmp_path, textwrap.dedent(code))
 
 
@@ -265,3 +266,17 @@ def test_one_variance_of_all_entries_is_of_so_many(torch: Any, tmp_path: Path, u
             return self.gamma * (x - x.mean()) / torch.sqrt(x.var(unbiased={unbiased}) + self.eps) + self.beta
         """
     assert errors(layer_of(tmp_path, body)) == {"BN306", "BN401", "BN408", *codes}
+
+
+def test_what_cannot_be_left_out_is_named(torch: Any, tmp_path: Path) -> None:
+    code = """
+        import torch
+        class ConditionalBatchNorm(torch.nn.Module):
+            def __init__(self, n, labels: int):
+                super().__init__()
+                self.gamma, self.beta = torch.nn.Embedding(labels, n), torch.nn.Embedding(labels, n)
+            def forward(self, x, label):
+                return self.gamma(label) * (x - x.mean(0)) / x.std(0) + self.beta(label)
+        """
+    with pytest.raises(BadInput, match="its forward pass asks for label beside x"):
+        loaded(tmp_path, textwrap.dedent(code))

@@ -14,6 +14,7 @@ from bncheck.layers.tensors.torch_objects import maker
 from bncheck.layers.tensors.torch_parts import is_network, places_of
 
 WIDTH = 5
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _OTHERWISE = "what it returns is not normalized column by column"
 
 
@@ -36,7 +37,11 @@ def _of_function(function: Any) -> str:
 
 
 def _of_class(cls: Any) -> str:
-    make = maker(cls)
+    make, forward = maker(cls), getattr(cls, "forward", None)
+    asked = list(inspect.signature(forward).parameters.values())[2:] if inspect.isfunction(forward) else []
+    unknown = [p.name for p in asked if p.default is p.empty and p.kind not in _ANY and role(p.name) in (None, "cache")]
+    if unknown:
+        return f"its forward pass asks for {', '.join(unknown)} beside x"
     if make is None:
         return "its constructor asks for more than a number of columns"
     try:
