@@ -61,6 +61,8 @@ class Traits(NamedTuple):
     """One sentence, as ``--verbose`` shows it: what was found, and by which conventions it is called."""
     packs: bool = True
     """Takes any number of columns; otherwise only as many as the batch has."""
+    compiles: bool = False
+    """Every new shape of x costs it more than many passes in a known one, as what is compiled does."""
     apart: bool = False
     """Of a block of columns it makes what it makes of them among the others, by construction: nobody need look."""
     takes_eps: bool = True
@@ -81,6 +83,8 @@ class Traits(NamedTuple):
     """It has no gamma and no beta, and they are applied to what it returns."""
     starts_anywhere: bool = True
     """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""
+    unchecked: str = ""
+    """One clause: what of it no pass goes through here."""
     widest: DTypeLike = "longdouble"
     """The widest dtype that the layer accepts; float64, say, for a layer of PyTorch's."""
     source: tuple[str, ...] = ()
