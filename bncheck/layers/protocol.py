@@ -71,6 +71,8 @@ class Traits(NamedTuple):
     differentiates_test_mode: bool = False
     """Its backward follows a test-mode forward too, as automatic differentiation does."""
     has_backward: bool = True
+    unchecked: str = ""
+    """What speaks of being its backward pass, if it has none that could be called."""
     has_test_mode: bool = True
     by_gradients: bool = False
     """Its test mode is where gradients are off: eval() by itself leaves it in training."""

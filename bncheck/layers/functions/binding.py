@@ -12,6 +12,7 @@ from bncheck.layers.conventions import spelled
 from bncheck.layers.dotted import Settings
 from bncheck.layers.enumerations import modes_of
 from bncheck.layers.functions.answering import Answering, role_in
+from bncheck.layers.functions.evidence import role_by_use, switch_of
 from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
@@ -42,6 +43,9 @@ DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts optio
 ANSWERED = ("gamma", "beta", "mean", "var", "eps", "momentum")
 LABELS = "name scope label prefix suffix key"
 GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
+LEFT = "returncache keepcache withcache savecache storecache cache caching returnall returncontext returnintermediates " + (
+    "returnaux save keep needcache needscache needgrad needsgrad requiresgrad forbackward returnstats returnctx"
+)
 CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
 CONTEXTS = "ctx ctxt context self_ctx"
 OUTS = "out y output outputs yout result"
@@ -49,6 +53,10 @@ TRAIN_WORDS = "train training tr fit learn"
 TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
 STANDARD_KEYS = (("mode", "mode"), ("eps", "eps"), ("momentum", "momentum"))
 RUNNING_KEYS = (("running_mean", "mean"), ("running_var", "var"))
+SIDES = {"batchsize": "rows", "num": "rows", "height": "one", "width": "one", "channel": "columns"} | dict.fromkeys(
+    ("channels", "features", "dim"), "columns"
+)
+"""What stands beside the data of a table that is a dict."""
 START = {"mean": "zeros", "var": "ones"}
 
 
@@ -174,6 +182,8 @@ def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
     members = [found for one in signature(function, name, source) if (found := modes_of(one, function))]
+    slots, switch = _switched(slots, function, name, source)
+    members += [switch] if switch else []
     first = Binding(
         tuple(slots),
         members[0] if members else (spoken[0] or "train", spoken[1] or "test"),
@@ -193,11 +203,24 @@ def _slots(function: Function, name: str, source: Source) -> list[Slot]:
         if one.kind is one.VAR_POSITIONAL:
             continue
         slot = _slot(one, source.uses(name, one.name), taken)
+        if slot.roles() == [""]:
+            used = role_by_use(source, name, one.name)
+            slot = slot._replace(role="" if used in taken or (used == "none" and not slot.needed) else used)
         if slot.role or slot.needed or slot.keys is not None or slot.parts:
             slots.append(slot)
             taken |= set(slot.roles())
     keyed = source.keyed(name)
     return [slot._replace(role=keyed.get(slot.name, "")) if slot.roles() == [""] else slot for slot in slots]
+
+
+def _switched(slots: list[Slot], function: Function, name: str, source: Source) -> tuple[list[Slot], Any]:
+    """With the argument that the code compares with two values of its own as the mode; and these."""
+    space = getattr(inspect.unwrap(function), "__globals__", {})
+    for i, slot in enumerate(slots):
+        asked = slot.roles()[0] in ("", "mode", "train", "test") and slot.keys is None and not slot.parts
+        if asked and (found := switch_of(source, name, slot.name, space)):
+            return [*slots[:i], slot._replace(role="mode"), *slots[i + 1 :]], tuple(found)
+    return slots, None
 
 
 def _dealt(slots: list[Slot]) -> tuple[list[Slot], tuple[str, ...]]:
@@ -232,6 +255,8 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
         asked = (*((text, role_in(text, role_of)) for text in uses.computed), *((k, role_of(k)) for k in uses.keys))
         return made._replace(keys=tuple((text, role) for text, role in asked if role in ANSWERED), answers=True)
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    if "x" in [role for _, role in roles]:
+        roles += [(key, SIDES[plain(key)]) for key in uses.keys if plain(key) in SIDES]
     if plain(one.name) in CONTEXTS.split() and uses.labelled is False and not uses.keys:
         return made._replace(keys=(), dotted=True)
     dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
@@ -243,6 +268,7 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     if len(parts) > 1 and all(parts):
         return made._replace(parts=parts)
     role = "label" if plain(one.name) in LABELS.split() else _typed(role_of(one.name), default)
+    role = "left" if default is False and plain(one.name) in LEFT.split() else role
     return made._replace(role="" if role in taken else role)
 
 

@@ -15,6 +15,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions.excuses import Failure, is_its_own
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
@@ -25,6 +26,7 @@ from bncheck.layers.functions.results import over_lists
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.traits import sample, traits_of, with_conventions
 from bncheck.layers.isolation import raised_here
+from bncheck.layers.isolation import reached as line_reached
 from bncheck.layers.protocol import Call
 
 RAISED, OUT_FAILED, DOUBTFUL, BACKWARD_RAISED, SHAPES_WRONG, WORKS = range(6)
@@ -37,6 +39,11 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
 
 
 def _settled(pair: Pair, source: Source, file: str) -> FunctionLayer:
+    if pair.surmised:
+        best, reached = _best(pair, source, file)
+        # What is no more than likely to be its backward pass is never blamed for failing.
+        alone = pair._replace(backward_name="", backward=None, parts=(), surmised=False)
+        return _settled(alone if reached < WORKS else pair._replace(surmised=False, unchecked=()), source, file)
     best, reached = _best(_of_lists(pair) if source.is_of_lists else pair, source, file)
     if source.is_of_lists and reached < WORKS:
         other, further = _best(pair, source, file)
@@ -73,15 +80,21 @@ def _of_lists(pair: Pair) -> Pair:
 
 def _best(pair: Pair, source: Source, file: str) -> tuple[FunctionLayer, int]:
     """The way of calling it that gets furthest, and how far that is."""
-    best, reached = None, -1
+    best, reached, failed = None, (-1, 0), list[Failure]()
     for candidate in _candidates(pair, source, f"{file}:{pair.name}"):
-        score, layer = _tried(candidate)
-        if score > reached:
-            best, reached = layer, score
+        score, layer, cause = _tried(candidate)
+        failed += [Failure(layer, cause)] if cause else []
+        # Where the likeliest reading of its arguments raises, it says most at the latest line that it comes to.
+        is_likeliest = best is None or candidate.binding.slots == best.binding.slots
+        further = score, line_reached(cause) if cause and is_likeliest else 0
+        if further > reached:
+            best, reached = layer, further
         if score == WORKS:
             break
     assert best is not None
-    return best, reached
+    if reached[0] == RAISED and best.binding.guessed and is_its_own(best, failed):
+        best = replace(best, binding=best.binding._replace(guessed=()))
+    return best, reached[0]
 
 
 def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer]:
@@ -118,27 +131,28 @@ def _fails_itself(pair: Pair, source: Source, keeper: Keeper, name: str) -> bool
     return all(isinstance(cause, ValueError | IndexError) and not raised_here(cause) for cause in causes)
 
 
-def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer]:
+def _tried(layer: FunctionLayer) -> tuple[int, FunctionLayer, BaseException | None]:
+    """How far it gets, the layer with what was found out, and what it raised in its forward pass."""
     # Images need a batch that comes apart into three sides; tables one of which no side is equal to another.
     call = sample(*((24, 5) if layer.layout.name.startswith("(") else (5, 3)))
     try:
         made = layer.forward(call)
     except NotImplementedByLayer:
-        return OUT_FAILED, _planned(layer)
-    except LayerRaised:
-        return RAISED, layer
+        return OUT_FAILED, _planned(layer), None
+    except LayerRaised as error:
+        return RAISED, layer, error.__cause__
     if made.out.shape != call.x.shape or (layer.bare and not _is_centred(made)):
-        return OUT_FAILED, _planned(layer)
+        return OUT_FAILED, _planned(layer), None
     if layer.binding.guessed and not _is_centred(made):
-        return DOUBTFUL, layer
+        return DOUBTFUL, layer, None
     if layer.pair.backward is None:
-        return WORKS, layer
+        return WORKS, layer, None
     best, reached = layer, -1
     for plan in plans(made):
         score, candidate = _tried_back(replace(layer, plan=plan), call)
         if score > reached:
             best, reached = candidate, score
-    return reached, best
+    return reached, best, None
 
 
 def _is_centred(made: FunctionPass) -> bool:

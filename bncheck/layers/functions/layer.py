@@ -20,7 +20,7 @@ from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
-from bncheck.layers.functions.results import array_in, flat, listed, told, with_written
+from bncheck.layers.functions.results import array_in, flat, listed, told, unstacked, with_written
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -243,6 +243,10 @@ class FunctionLayer:
             "zeros": parameter(np.zeros_like(call.gamma)),
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
+            "left": True,
+            "rows": len(call.x),
+            "columns": call.x.shape[1],
+            "one": 1,
             "label": "",
             "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
@@ -275,7 +279,17 @@ class FunctionLayer:
 
     def results(self, result: Any) -> by.Items:
         """What a backward pass returned, by name."""
-        return flat(result, lambda count: self._names(self.pair.backward_name, count))
+        name = self.pair.backward_name
+        result = unstacked(result, lambda count: self.source.made_of(name, count))
+        return flat(result, lambda count: self._names(name, count))
+
+    def made_of(self, count: int) -> list[tuple[str, ...]]:
+        """The names in each of ``count`` results of the forward function."""
+        return self._made_of(count)
+
+    @functools.cached_property
+    def _made_of(self) -> Callable[[int], list[tuple[str, ...]]]:
+        return functools.lru_cache(lambda count: self.source.made_of(self.pair.forward_name, count))
 
     def gradients(self, made: FunctionPass, result: Any) -> Gradients:
         items = self.results(result)

@@ -13,7 +13,10 @@ from bncheck.arrays import Array
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Values
+from bncheck.layers.functions.blobs import holder, key_of_dout
+from bncheck.layers.functions.definition import known_as, of_definition
 from bncheck.layers.functions.layer import FunctionPass
+from bncheck.layers.functions.split import Done
 
 Plan = Callable[[FunctionPass, Array], tuple[list[Any], Values]]
 
@@ -48,12 +51,17 @@ def pool_of(made: FunctionPass) -> dict[str, Any]:
         pool.update(cache)
     elif hasattr(cache, "_asdict"):
         pool.update(cache._asdict())
+    for (_, item), parts in zip(made.items, made.layer.made_of(len(made.items)), strict=False):
+        if isinstance(item, tuple | list) and len(item) == len(parts):
+            pool = {**{name: one for name, one in zip(parts, item, strict=True) if name}, **pool}
     return pool
 
 
 def plans(made: FunctionPass) -> list[Plan]:
     pair, cache = made.layer.pair, cache_of(made)
     assert pair.backward is not None
+    if pair.parts:
+        return [_by_parts(made)]
     parameters = by.signature(pair.backward, pair.backward_name, made.layer.source)
     asks = any(by.plain(one.name) in by.CACHES.split() for one in parameters)
     found = list[Plan]()
@@ -68,13 +76,31 @@ def plans(made: FunctionPass) -> list[Plan]:
     return found
 
 
-def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
+def _by_parts(made: FunctionPass) -> Plan:
+    """What each part of the backward pass is given, and the gradients of those before it."""
+    ways, done = list[Plan](), set[str]()
+    for part in made.layer.pair.parts:
+        parameters = by.signature(part.function, part.name, made.layer.source)
+        named = _by_name(parameters, made, frozenset(done))
+        ways.append(named or (lambda made, dout: ([dout, cache_of(made)], {})))
+        done |= {"gamma", "beta"} if part.role == "params" else {part.role}
+    return lambda made, dout: ([way(made, dout) for way in ways], {})
+
+
+def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[str] = frozenset()) -> Plan | None:
+    """``done`` are the gradients that are there already."""
     pool = pool_of(made)
-    incoming = _incoming(parameters, pool, made.layer.bare)
+    earlier = {one.name: role for one in parameters if (role := _gradient_of(one.name)) in done}
+    source, backward = made.layer.source, made.layer.pair.backward_name
+    blobs = {one.name: key for one in parameters if (key := key_of_dout(source, backward, one.name))}
+    free = [one for one in parameters if one.name not in earlier]
+    incoming = "" if blobs else _incoming(free, pool, made.layer.bare)
     sources = list[tuple[str, str, str]]()
     keywords = any(one.kind is one.KEYWORD_ONLY for one in parameters)
     for one in parameters:
         kind, key = ("dout", "") if one.name == incoming else _where(one.name, pool, made)
+        kind, key = ("done", earlier[one.name]) if one.name in earlier else (kind, key)
+        kind, key = ("blob", one.name) if one.name in blobs else (kind, key)
         if kind:
             sources.append((one.name, kind, key))
         elif one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD:
@@ -85,6 +111,9 @@ def _by_name(parameters: list[Parameter], made: FunctionPass) -> Plan | None:
     def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
         given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
         given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
+        given |= {"done": {role: Done(role) for role in done}, "definition": of_definition(made)}
+        left = (given["pool"], made.passed, made.result, cache_of(made))
+        given["blob"] = {name: {**holder(name, *left), key: dout} for name, key in blobs.items()}
         values = {name: given[kind].get(key) for name, kind, key in sources}
         leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
         return ([*values.values()], {}) if leading else ([], values)
@@ -112,8 +141,15 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "pool", alike
     if alike := next((one for one in made.passed if by.plain(one) == by.plain(name)), ""):
         return "passed", alike
+    if said := known_as(name):
+        return "definition", said
     role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")
+
+
+def _gradient_of(name: str) -> str:
+    """gamma of dgamma and grad_gamma, and not of gamma itself."""
+    return by.gradient_of(name) if re.match(r"d|grad", by.plain(name)) else ""
 
 
 def _alike(name: str, pool: dict[str, Any]) -> str:

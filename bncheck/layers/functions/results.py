@@ -88,15 +88,35 @@ def _laid(made: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, Any]
         yield from value.items() if isinstance(value, dict) and not old.get(key) else [(key, value)]
 
 
+def unstacked(result: Any, made_of: Callable[[int], list[tuple[str, ...]]]) -> Any:
+    """With a dict, by name, in place of a result that np.stack has made of several."""
+    if not isinstance(result, tuple | list) or listed(result) is not None:
+        return result
+    pairs = zip(result, made_of(len(result)), strict=False)
+    laid = [dict(zip(said, one, strict=True)) if _is_stack(one, said) else one for one, said in pairs]
+    return tuple(laid) if len(laid) == len(result) else result
+
+
+def _is_stack(value: Any, parts: tuple[str, ...]) -> bool:
+    return isinstance(value, np.ndarray) and len(parts) > 1 and value.ndim > 1 and len(value) == len(parts) and all(parts)
+
+
+def _gradients_in(result: dict[Any, Any]) -> Items:
+    """In a dict of gradients w is dw."""
+    names = [str(key) for key in result]
+    names = [name if gradient_of(name) or not gradient_of(f"d{name}") else f"d{name}" for name in names]
+    return list(zip(names, result.values(), strict=True))
+
+
 def flat(result: Any, names: Callable[[int], list[str]]) -> Items:
     """The results one by one; dicts of gradients and nested lists are laid flat."""
     if isinstance(result, dict):
-        return [(str(key), value) for key, value in result.items()]
+        return _gradients_in(result)
     if not isinstance(result, tuple | list) or listed(result) is not None:
         return list(zip(names(1), [result], strict=False))
     if any(isinstance(one, dict) for one in result):
         pairs = zip(names(len(result)), result, strict=True)
-        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
+        return [item for name, one in pairs for item in (_gradients_in(one) if isinstance(one, dict) else [(name, one)])]
     laid = list[Any]()
     for one in result:
         laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
+STACKING = "stack vstack row_stack array asarray"
 
 _OF_ARRAYS = {"np", "numpy", "cupy", "cp", "xp", "jnp", "torch", "tf"}
 
@@ -109,6 +110,19 @@ class Source:
                     best = names
         return best
 
+    def made_of(self, function: str, count: int) -> list[tuple[str, ...]]:
+        """Of each of ``count`` results the names of its parts: of a tuple that is written out, or of what is stacked."""
+        node = self.functions.get(function)
+        best: list[tuple[str, ...]] = [()] * count
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Return) and inner.value is not None and node is not None:
+                value = inner.value if count == 1 else _assigned(inner.value, node)
+                items = [value] if count == 1 else value.elts if isinstance(value, ast.Tuple | ast.List) else []
+                found = [_parts(_assigned(item, node)) for item in items]
+                if len(found) == count and found.count(()) < best.count(()):
+                    best = found
+        return best
+
     def _flat(self, value: ast.expr, node: ast.AST | None, count: int, depth: int) -> list[str]:
         if isinstance(value, ast.Tuple | ast.List):
             return [name for element in value.elts for name in self._flat(element, None, 1, 0)]
@@ -177,6 +191,22 @@ def _whole(value: ast.expr, count: int) -> list[str]:
     if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == count:
         return list(map(name_of, value.elts))
     return []
+
+
+def _assigned(value: ast.expr, node: ast.AST) -> ast.expr:
+    """What a name was given last."""
+    if not isinstance(value, ast.Name):
+        return value
+    made = [n.value for n in ast.walk(node) if isinstance(n, ast.Assign) and _named(n.targets[0], value.id)]
+    kinds = [one for one in made if isinstance(one, ast.Tuple | ast.List | ast.Call)]
+    return kinds[-1] if kinds else value
+
+
+def _parts(value: ast.expr) -> tuple[str, ...]:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name | ast.Attribute) and value.args:
+        stacked = getattr(value.func, "attr", getattr(value.func, "id", "")) in STACKING.split()
+        value = value.args[0] if stacked else value
+    return tuple(map(name_of, value.elts)) if isinstance(value, ast.Tuple | ast.List) else ()
 
 
 def _asks_rank(node: ast.expr) -> bool:

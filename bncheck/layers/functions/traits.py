@@ -135,6 +135,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
         takes_eps="eps" in named or _differs(layer, sample(), sample(eps=1.0)),
         takes_momentum="momentum" in named or _moves(layer, start),
         has_backward=pair.backward is not None,
+        unchecked=", ".join(pair.unchecked) if pair.backward is None else "",
         has_test_mode=bool(pair.inference or MODES & named or layer.fixed) or _differs(layer, start, test),
         keeps_statistics=keeps,
         bare=layer.bare and works,

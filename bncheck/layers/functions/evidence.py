@@ -1,0 +1,121 @@
+"""What an argument is for by what the code does with it, where its name says nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, NamedTuple
+
+from bncheck.layers.functions.source import Source
+
+_TAKING = {"mean", "var", "std", "nanmean", "nanvar", "average", "moments", "einsum", "sum"}
+_ROOTS = {0.5, -0.5, 1.5, -1.5}
+
+
+class Switch(NamedTuple):
+    """The two values of an argument that tells training from test."""
+
+    train: Any
+    test: Any
+
+
+def role_by_use(source: Source, function: str, parameter: str) -> str:
+    """momentum: p * old + (1 - p) * new; eps: sqrt(var + p); none: never spoken of.  "" where it is something else."""
+    node = source.functions.get(function)
+    if node is None:
+        return ""
+    inside = [part for statement in node.body for part in ast.walk(statement)]
+    if not any(_is(part, parameter) for part in inside):
+        return "none"
+    if any(_is_share(part, parameter) for part in inside):
+        return "momentum"
+    return "eps" if any(_is_added_under_root(part, parameter) for part in inside) else ""
+
+
+def _is_share(node: ast.AST, parameter: str) -> bool:
+    """(1 - p) * new"""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return False
+    rests = [side for side in (node.left, node.right) if isinstance(side, ast.BinOp) and isinstance(side.op, ast.Sub)]
+    return any(isinstance(r.left, ast.Constant) and r.left.value == 1 and _is(r.right, parameter) for r in rests)
+
+
+def _is_added_under_root(node: ast.AST, parameter: str) -> bool:
+    if isinstance(node, ast.Call):
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        under: ast.AST | None = node.args[0] if called in ("sqrt", "rsqrt") and node.args else None
+    else:
+        is_root = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _number(node.right) in _ROOTS
+        under = node.left if is_root and isinstance(node, ast.BinOp) else None
+    sums = [part for part in ast.walk(under) if isinstance(part, ast.BinOp)] if under else []
+    return any(isinstance(s.op, ast.Add) and (_is(s.left, parameter) or _is(s.right, parameter)) for s in sums)
+
+
+def _number(node: ast.AST) -> Any:
+    try:
+        return ast.literal_eval(node)  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def switch_of(source: Source, function: str, parameter: str, space: dict[str, Any]) -> Switch | None:
+    """By which branch takes the batch's statistics; None where that is a matter of true and false, or is not told."""
+    node = source.functions.get(function)
+    branches = [inner for inner in (ast.walk(node) if node else ()) if isinstance(inner, ast.If | ast.IfExp)]
+    named = [(_compared(branch.test, parameter, space), branch) for branch in branches]
+    found = [(one, _takes(branch.body), _takes(branch.orelse)) for one, branch in named if one is not None]
+    values = [one[0] for one, _, _ in found]
+    for (value, equal), within, without in found:
+        if within == without or isinstance(value, bool):
+            continue
+        other = next((one for one in values if one != value), _other(value))
+        # if mode == A: statistics of the batch, else others; or the other way round.
+        return Switch(value, other) if equal == within else Switch(other, value)
+    return None
+
+
+def _other(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return next((one for one in type(value) if one is not value), value)
+    return int(not value) if isinstance(value, int) else "test"
+
+
+def _compared(test: ast.expr, parameter: str, space: dict[str, Any]) -> tuple[Any, bool] | None:
+    """What it is compared with, and whether for being equal."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq | ast.NotEq):
+        return None
+    sides = [test.left, test.comparators[0]]
+    if not any(_is(side, parameter) for side in sides):
+        return None
+    value = _value(sides[1] if _is(sides[0], parameter) else sides[0], space)
+    return (value, isinstance(test.ops[0], ast.Eq)) if isinstance(value, str | int | Enum) else None
+
+
+def _value(node: ast.expr, space: dict[str, Any]) -> Any:
+    """Of a constant, or of a global that stands for one: 0, TRAIN, Mode.TRAIN."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Name):
+        return space.get(node.id)
+    return getattr(_value(node.value, space), node.attr, None) if isinstance(node, ast.Attribute) else None
+
+
+def _takes(branch: Any) -> bool:
+    """Whether it computes statistics, or averages them."""
+    inside = list(_walk(branch))
+    asked = any(isinstance(part, ast.Call) and _name(part.func) in _TAKING for part in inside)
+    return asked or any(isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) and _number(p.left) == 1 for p in inside)
+
+
+def _walk(branch: Any) -> Iterator[ast.AST]:
+    for statement in branch if isinstance(branch, list) else [branch]:
+        yield from ast.walk(statement)
+
+
+def _name(node: ast.expr) -> str:
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _is(node: ast.AST, parameter: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == parameter
