@@ -217,7 +217,7 @@ def _switched(slots: list[Slot], function: Function, name: str, source: Source) 
     """With the argument that the code compares with two values of its own as the mode; and these."""
     space = getattr(inspect.unwrap(function), "__globals__", {})
     for i, slot in enumerate(slots):
-        asked = slot.roles()[0] in ("", "mode", "train", "test") and slot.keys is None and not slot.parts
+        asked = slot.keys is None and not slot.parts and slot.role in ("", "mode", "train", "test")
         if asked and (found := switch_of(source, name, slot.name, space)):
             return [*slots[:i], slot._replace(role="mode"), *slots[i + 1 :]], tuple(found)
     return slots, None

@@ -59,6 +59,19 @@ def _number(node: ast.AST) -> Any:
         return None
 
 
+def averages(source: Source, function: str, parameter: str) -> bool:
+    """Whether it makes ``p = share * p + other share * new`` of an argument, as of a running statistic."""
+    node = source.functions.get(function)
+    assigned = [part for part in (ast.walk(node) if node else ()) if isinstance(part, ast.Assign)]
+    sums = [part.value for part in assigned if any(_is(target, parameter) for target in part.targets)]
+    added = [one for one in sums if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add)]
+    return any(
+        all(isinstance(side, ast.BinOp) and isinstance(side.op, ast.Mult) for side in (one.left, one.right))
+        and any(_is(part, parameter) for part in ast.walk(one))
+        for one in added
+    )
+
+
 def switch_of(source: Source, function: str, parameter: str, space: dict[str, Any]) -> Switch | None:
     """By which branch takes the batch's statistics; None where that is a matter of true and false, or is not told."""
     node = source.functions.get(function)
