@@ -51,6 +51,7 @@ CONTEXTS = "ctx ctxt context self_ctx"
 OUTS = "out y output outputs yout result"
 TRAIN_WORDS = "train training tr fit learn"
 TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
+FLAGS = ("mode", "train", "test")
 STANDARD_KEYS = (("mode", "mode"), ("eps", "eps"), ("momentum", "momentum"))
 RUNNING_KEYS = (("running_mean", "mean"), ("running_var", "var"))
 SIDES = {"batchsize": "rows", "num": "rows", "height": "one", "width": "one", "channel": "columns"} | dict.fromkeys(
@@ -217,9 +218,13 @@ def _switched(slots: list[Slot], function: Function, name: str, source: Source) 
     """With the argument that the code compares with two values of its own as the mode; and these."""
     space = getattr(inspect.unwrap(function), "__globals__", {})
     for i, slot in enumerate(slots):
-        asked = slot.keys is None and not slot.parts and slot.role in ("", "mode", "train", "test")
-        if asked and (found := switch_of(source, name, slot.name, space)):
-            return [*slots[:i], slot._replace(role="mode"), *slots[i + 1 :]], tuple(found)
+        keys = [key for key, role in slot.keys or () if role in FLAGS]
+        asked = [""] if slot.keys is None and not slot.parts and slot.role in ("", *FLAGS) else keys
+        for key in asked:
+            if found := switch_of(source, name, slot.name, space, key):
+                theirs = slot.keys and tuple((one, "mode" if one == key else role) for one, role in slot.keys)
+                changed = slot._replace(keys=theirs) if key else slot._replace(role="mode")
+                return [*slots[:i], changed, *slots[i + 1 :]], tuple(found)
     return slots, None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -72,11 +72,21 @@ def averages(source: Source, function: str, parameter: str) -> bool:
     )
 
 
-def switch_of(source: Source, function: str, parameter: str, space: dict[str, Any]) -> Switch | None:
-    """By which branch takes the batch's statistics; None where that is a matter of true and false, or is not told."""
+def switch_of(source: Source, function: str, parameter: str, space: dict[str, Any], key: str = "") -> Switch | None:
+    """By which branch takes the batch's statistics; None where that is a matter of true and false, or is not told.
+
+    With a ``key``, of what the argument holds under it.
+    """
     node = source.functions.get(function)
-    branches = [inner for inner in (ast.walk(node) if node else ()) if isinstance(inner, ast.If | ast.IfExp)]
-    named = [(_compared(branch.test, parameter, space), branch) for branch in branches]
+    inside = list(ast.walk(node)) if node else []
+    assigned = [part for part in inside if isinstance(part, ast.Assign) and key and _holds(part.value, parameter, key)]
+    names = {t.id for part in assigned for t in part.targets if isinstance(t, ast.Name)} if key else {parameter}
+    branches = [inner for inner in inside if isinstance(inner, ast.If | ast.IfExp)]
+
+    def is_it(side: ast.expr) -> bool:
+        return (isinstance(side, ast.Name) and side.id in names) or bool(key and _holds(side, parameter, key))
+
+    named = [(_compared(branch.test, is_it, space), branch) for branch in branches]
     found = [(one, _takes(branch.body), _takes(branch.orelse)) for one, branch in named if one is not None]
     values = [one[0] for one, _, _ in found]
     for (value, equal), within, without in found:
@@ -88,20 +98,32 @@ def switch_of(source: Source, function: str, parameter: str, space: dict[str, An
     return None
 
 
+def _holds(node: ast.expr, parameter: str, key: str) -> bool:
+    """parameter["key"], parameter.get("key", ...) and parameter.key"""
+    if isinstance(node, ast.Attribute):
+        return _is(node.value, parameter) and node.attr == key
+    asked: ast.expr | None = None
+    if isinstance(node, ast.Subscript):
+        node, asked = node.value, node.slice
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        node, asked = node.func.value, node.args[0]
+    return _is(node, parameter) and isinstance(asked, ast.Constant) and asked.value == key
+
+
 def _other(value: Any) -> Any:
     if isinstance(value, Enum):
         return next((one for one in type(value) if one is not value), value)
     return int(not value) if isinstance(value, int) else "test"
 
 
-def _compared(test: ast.expr, parameter: str, space: dict[str, Any]) -> tuple[Any, bool] | None:
+def _compared(test: ast.expr, is_it: Callable[[ast.expr], bool], space: dict[str, Any]) -> tuple[Any, bool] | None:
     """What it is compared with, and whether for being equal."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq | ast.NotEq):
         return None
     sides = [test.left, test.comparators[0]]
-    if not any(_is(side, parameter) for side in sides):
+    if not any(map(is_it, sides)):
         return None
-    value = _value(sides[1] if _is(sides[0], parameter) else sides[0], space)
+    value = _value(sides[1] if is_it(sides[0]) else sides[0], space)
     return (value, isinstance(test.ops[0], ast.Eq)) if isinstance(value, str | int | Enum) else None
 
 

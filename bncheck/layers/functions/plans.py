@@ -122,7 +122,8 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
 
 
 def _incoming(parameters: list[Parameter], pool: dict[str, Any], bare: bool) -> str:
-    free = [one.name for one in parameters if one.name not in pool and by.plain(one.name) not in by.CACHES.split()]
+    left = {*map(by.plain, pool), *by.CACHES.split()}
+    free = [one.name for one in parameters if by.plain(one.name) not in left and not known_as(one.name)]
     unknown = [name for name in free if not by.role_of(name) or (bare and by.role_of(name) in ("gamma", "beta"))]
     likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
     return next(iter(likely or unknown or free), "")

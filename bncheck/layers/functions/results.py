@@ -78,6 +78,8 @@ def with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]
         # In a dict of other things gamma is gamma, and dgamma its gradient.
         if not old or plain(str(key)).startswith(("d", "grad"))
     }
+    beside = [made[key] for made, old in dicts for key in made if plain(str(key)) == "diff" and made[key] is not old.get(key)]
+    found |= {"dx": beside[0]} if len(beside) == 1 and found else {}
     first = result[0] if isinstance(result, tuple | list) and result else result
     return (found if first is None else {**found, "dx": first}) if found else result
 
@@ -93,19 +95,30 @@ def unstacked(result: Any, made_of: Callable[[int], list[tuple[str, ...]]]) -> A
     if not isinstance(result, tuple | list) or listed(result) is not None:
         return result
     pairs = zip(result, made_of(len(result)), strict=False)
-    laid = [dict(zip(said, one, strict=True)) if _is_stack(one, said) else one for one, said in pairs]
+    laid = [dict(zip(_names(said), one, strict=True)) if _is_stack(one, said) else one for one, said in pairs]
     return tuple(laid) if len(laid) == len(result) else result
 
 
 def _is_stack(value: Any, parts: tuple[str, ...]) -> bool:
-    return isinstance(value, np.ndarray) and len(parts) > 1 and value.ndim > 1 and len(value) == len(parts) and all(parts)
+    return isinstance(value, np.ndarray) and len(parts) > 1 and value.ndim > 1 and len(value) == len(parts)
+
+
+def _names(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return parts if all(parts) and len(set(parts)) == len(parts) else tuple(map(str, range(len(parts))))
 
 
 def _gradients_in(result: dict[Any, Any]) -> Items:
-    """In a dict of gradients w is dw."""
+    """In a dict of gradients w is dw; in one of gradients and other things it is not."""
+    marked = {key: value for key, value in result.items() if _is_marked(str(key))}
+    result = marked if {"gamma", "beta"} <= {gradient_of(str(key)) for key in marked} else result
     names = [str(key) for key in result]
     names = [name if gradient_of(name) or not gradient_of(f"d{name}") else f"d{name}" for name in names]
     return list(zip(names, result.values(), strict=True))
+
+
+def _is_marked(key: str) -> bool:
+    """dgamma and grad_gamma in a dict that holds gamma too."""
+    return bool(gradient_of(key)) and plain(key).startswith(("d", "grad"))
 
 
 def flat(result: Any, names: Callable[[int], list[str]]) -> Items:
