@@ -59,7 +59,8 @@ class Pair(NamedTuple):
     @property
     def functions(self) -> dict[str, Function | None]:
         named = (self.forward_name, self.backward_name, self.inference_name)
-        return dict(zip(named, (self.forward, self.backward, self.inference), strict=True))
+        made = dict[str, Function | None](zip(named, (self.forward, self.backward, self.inference), strict=True))
+        return made | {part.name: part.function for part in self.parts}
 
 
 class Member(NamedTuple):

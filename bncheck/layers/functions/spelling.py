@@ -33,6 +33,8 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         raise Unspelled("it takes a context")
     if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
         raise Unspelled("its backward pass is a function that the forward pass returns")
+    if layer.keeper.cells:
+        raise Unspelled("its functions are made by another one, which they share variables of")
     if any(slot.answers for slot in layer.binding.slots):
         raise Unspelled("it makes the keys of its parameters as it asks for them")
     made = layer.forward(calls[0])
@@ -59,8 +61,10 @@ def _home(home: Home, held: Held) -> str:
     """A global, an entry of one, or an attribute of one."""
     if home.key is None:
         return f"module.{home.name}"
+    first, *rest = home.key if isinstance(home.key, tuple) else (home.key,)
     dotted = isinstance(held.get(home.name), Attributes)
-    return f"module.{home.name}" + (f".{home.key}" if dotted else f"[{literal(home.key)}]")
+    within = f".{first}" if dotted else f"[{literal(first)}]"
+    return f"module.{home.name}{within}" + "".join(f"[{literal(key)}]" for key in rest)
 
 
 def _forward(made: FunctionPass) -> tuple[list[str], Known]:
