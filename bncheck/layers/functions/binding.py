@@ -264,7 +264,8 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
         roles += [(key, SIDES[plain(key)]) for key in uses.keys if plain(key) in SIDES]
     if plain(one.name) in CONTEXTS.split() and uses.labelled is False and not uses.keys:
         return made._replace(keys=(), dotted=True)
-    dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
+    roles = _without_batchs(roles)
+    dotted = _without_batchs([(name, role_of(name)) for name in uses.dotted if role_of(name)])
     if dotted and not roles and not role_of(one.name):
         return made._replace(keys=tuple((key, role) for key, role in dotted if role not in taken), dotted=True)
     if roles or (not role_of(one.name) and plain(one.name) in DICTS.split() and not uses.parts):
@@ -275,6 +276,12 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     role = "label" if plain(one.name) in LABELS.split() else _typed(role_of(one.name), default)
     role = "left" if default is False and plain(one.name) in LEFT.split() else role
     return made._replace(role="" if role in taken else role)
+
+
+def _without_batchs(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """std beside running_var is one batch's."""
+    kept = {role for name, role in roles if is_kept(name)}
+    return [(name, role) for name, role in roles if role not in kept or is_kept(name)]
 
 
 def _typed(role: str, default: Any) -> str:

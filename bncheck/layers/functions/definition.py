@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from bncheck import batchnorm
+from bncheck.arrays import Array
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.layer import FunctionPass
 from bncheck.vocabulary import Mode
@@ -16,12 +17,25 @@ _VARIANCES = set("var vars variance variances sigma2 sigmasq sigmasquared".split
 
 def known_as(name: str) -> str:
     """mean, var or xhat; "" for what has more than one meaning, as sigma has."""
-    word = re.sub(r"^(batch|sample|mini|bn)+", "", by.plain(name))
+    word = re.sub(r"^(batch|sample|mini|bn|saved|current|cur)+", "", by.plain(name))
     if by.is_kept(name):
         return ""
     if word in _NORMALIZED:
         return "xhat"
     return "var" if word in _VARIANCES else "mean" if by.role_of(word) == "mean" else ""
+
+
+def is_of_xhat(name: str) -> bool:
+    """dxhat, grad_x_norm: the upstream gradient times gamma."""
+    found = re.fullmatch(r"(?:dl?d?|grad|gradient|delta)(\w+)", by.plain(name))
+    return bool(found) and found[1] in _NORMALIZED  # type: ignore[index]
+
+
+def dxhat(made: FunctionPass, dout: Array) -> Array:
+    """In the layout of x."""
+    layout = made.layer.layout
+    rows = layout.outwards(dout, len(made.call.x)) if layout.name else dout
+    return layout.inwards(rows * made.call.gamma)
 
 
 def of_definition(made: FunctionPass) -> dict[str, Any]:

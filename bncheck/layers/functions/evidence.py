@@ -79,8 +79,8 @@ def switch_of(source: Source, function: str, parameter: str, space: dict[str, An
     """
     node = source.functions.get(function)
     inside = list(ast.walk(node)) if node else []
-    assigned = [part for part in inside if isinstance(part, ast.Assign) and key and _holds(part.value, parameter, key)]
-    names = {t.id for part in assigned for t in part.targets if isinstance(t, ast.Name)} if key else {parameter}
+    given = [pair for part in inside if isinstance(part, ast.Assign) for pair in _given(part)]
+    names = {name for name, value in given if _holds(value, parameter, key)} if key else {parameter}
     branches = [inner for inner in inside if isinstance(inner, ast.If | ast.IfExp)]
 
     def is_it(side: ast.expr) -> bool:
@@ -94,8 +94,19 @@ def switch_of(source: Source, function: str, parameter: str, space: dict[str, An
             continue
         other = next((one for one in values if one != value), _other(value))
         # if mode == A: statistics of the batch, else others; or the other way round.
-        return Switch(value, other) if equal == within else Switch(other, value)
+        return Switch(value, other) if equal == (within > without) else Switch(other, value)
     return None
+
+
+def _given(assignment: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
+    """The names that it gives, each with its value: a, b = 1, 2 gives two."""
+    for target in assignment.targets:
+        sides = (target, assignment.value)
+        if all(isinstance(side, ast.Tuple | ast.List) for side in sides):
+            pairs = list(zip(*(side.elts for side in sides), strict=False))  # type: ignore[attr-defined]
+        else:
+            pairs = [sides]
+        yield from ((name.id, value) for name, value in pairs if isinstance(name, ast.Name))
 
 
 def _holds(node: ast.expr, parameter: str, key: str) -> bool:
@@ -136,11 +147,11 @@ def _value(node: ast.expr, space: dict[str, Any]) -> Any:
     return getattr(_value(node.value, space), node.attr, None) if isinstance(node, ast.Attribute) else None
 
 
-def _takes(branch: Any) -> bool:
-    """Whether it computes statistics, or averages them."""
+def _takes(branch: Any) -> int:
+    """How often it computes statistics, or averages them."""
     inside = list(_walk(branch))
-    asked = any(isinstance(part, ast.Call) and _name(part.func) in _TAKING for part in inside)
-    return asked or any(isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) and _number(p.left) == 1 for p in inside)
+    shares = [p for p in inside if isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) and _number(p.left) == 1]
+    return len(shares) + sum(isinstance(part, ast.Call) and _name(part.func) in _TAKING for part in inside)
 
 
 def _walk(branch: Any) -> Iterator[ast.AST]:

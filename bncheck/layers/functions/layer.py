@@ -91,7 +91,7 @@ class FunctionPass:
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
         newer = [item for name, item in returned if by.is_settings(name) or by.plain(name) in by.DICTS.split()]
         for made in newer + dicts + [item for _, item in returned]:
-            for key, value in made.items():
+            for key, value in sorted(made.items(), key=lambda one: not by.is_kept(str(one[0]))):
                 known = isinstance(key, str) and by.role_of(key) == role
                 if known and value is not None and (by.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value

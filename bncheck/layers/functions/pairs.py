@@ -163,6 +163,9 @@ def _members(functions: dict[str, object], source: Source, wanted: str | None) -
         norms = [one for one in everyone if not one.norm and one.variant == asked.variant]
     elif not norms:
         norms = [one for one in everyone if one.part and not one.variant]
+    if norms and all(one.norm and one.part == "backward" for one in norms) and wanted is None:
+        # The forward of a pair may be called after what it is made with.
+        norms += [one for one in everyone if one.part == "forward" and not one.norm and _is_scaled(one.name, source)][:1]
     named = bool(norms) and norms[0].norm
     return [one for one in norms if named or one.part == "backward" or _is_scaled(one.name, source)]
 

@@ -14,7 +14,7 @@ from bncheck.layers.functions import binding as by
 from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.blobs import holder, key_of_dout
-from bncheck.layers.functions.definition import known_as, of_definition
+from bncheck.layers.functions.definition import dxhat, is_of_xhat, known_as, of_definition
 from bncheck.layers.functions.layer import FunctionPass
 from bncheck.layers.functions.split import Done
 
@@ -94,7 +94,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
     source, backward = made.layer.source, made.layer.pair.backward_name
     blobs = {one.name: key for one in parameters if (key := key_of_dout(source, backward, one.name))}
     free = [one for one in parameters if one.name not in earlier]
-    incoming = "" if blobs else _incoming(free, pool, made.layer.bare)
+    incoming = "" if blobs else _incoming(free, pool, made.layer.bare, not made.layer.pair.parts)
     sources = list[tuple[str, str, str]]()
     keywords = any(one.kind is one.KEYWORD_ONLY for one in parameters)
     for one in parameters:
@@ -113,6 +113,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
         given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
         given |= {"done": {role: Done(role) for role in done}, "definition": of_definition(made)}
         left = (given["pool"], made.passed, made.result, cache_of(made))
+        given["definition"]["dxhat"] = dxhat(made, dout)
         given["blob"] = {name: {**holder(name, *left), key: dout} for name, key in blobs.items()}
         values = {name: given[kind].get(key) for name, kind, key in sources}
         leading = not keywords and [one.name for one in parameters][: len(sources)] == list(values)
@@ -121,10 +122,16 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
     return plan
 
 
-def _incoming(parameters: list[Parameter], pool: dict[str, Any], bare: bool) -> str:
+def _incoming(parameters: list[Parameter], pool: dict[str, Any], bare: bool, whole: bool) -> str:
+    """What is dout; of a ``whole`` backward pass there is always one."""
     left = {*map(by.plain, pool), *by.CACHES.split()}
     free = [one.name for one in parameters if by.plain(one.name) not in left and not known_as(one.name)]
-    unknown = [name for name in free if not by.role_of(name) or (bare and by.role_of(name) in ("gamma", "beta"))]
+    # That of xhat is for the caller to make of it.
+    free = [name for name in free if not is_of_xhat(name)] or (free if whole else [])
+    roles = {one.name: by.role_of(one.name) for one in parameters}
+    # A g beside a gamma is a gradient.
+    twice = [name for name in free if len(name) == 1 and [*roles.values()].count(roles[name]) > 1]
+    unknown = [name for name in free if not roles[name] or (bare and roles[name] in ("gamma", "beta")) or name in twice]
     likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
     return next(iter(likely or unknown or free), "")
 
@@ -142,7 +149,7 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "pool", alike
     if alike := next((one for one in made.passed if by.plain(one) == by.plain(name)), ""):
         return "passed", alike
-    if said := known_as(name):
+    if said := known_as(name) or ("dxhat" if is_of_xhat(name) else ""):
         return "definition", said
     role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")

@@ -95,12 +95,18 @@ def unstacked(result: Any, made_of: Callable[[int], list[tuple[str, ...]]]) -> A
     if not isinstance(result, tuple | list) or listed(result) is not None:
         return result
     pairs = zip(result, made_of(len(result)), strict=False)
-    laid = [dict(zip(_names(said), one, strict=True)) if _is_stack(one, said) else one for one, said in pairs]
+    laid = [dict(zip(_names(said), _rows(one, said), strict=True)) if _is_stack(one, said) else one for one, said in pairs]
     return tuple(laid) if len(laid) == len(result) else result
 
 
 def _is_stack(value: Any, parts: tuple[str, ...]) -> bool:
-    return isinstance(value, np.ndarray) and len(parts) > 1 and value.ndim > 1 and len(value) == len(parts)
+    return isinstance(value, np.ndarray) and len(parts) > 1 and len(_rows(value, parts)) == len(parts)
+
+
+def _rows(value: Array, parts: tuple[str, ...]) -> Array:
+    """Those of what was joined end to end, too."""
+    joined = value.ndim == 1 and len(value) % len(parts) == 0
+    return value.reshape(len(parts), -1) if joined else value
 
 
 def _names(parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
         unchecked=", ".join(pair.unchecked) if pair.backward is None else "",
         has_test_mode=bool(pair.inference or MODES & named or layer.fixed) or _differs(layer, start, test),
         keeps_statistics=keeps,
+        takes_statistics={"mean", "var"} <= (layer.inference or layer.binding).named,
         bare=layer.bare and works,
         widest="longdouble" if wide is not None and wide.dtype == np.longdouble else "float64",
         source=tuple(f"{file}:{name}" for name in known),
