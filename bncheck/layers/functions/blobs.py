@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.source import Source
 
-_UPSTREAM = set(
+_UPSTREAM = (
     "diff grad gradient dout dy dz delta deltas upstream outgrad outputgrad gradoutput gradout doutput error err dtop "
-    "topdiff outdiff dldout dldy dloss".split()
+    "topdiff outdiff dldout dldy dloss"
 )
 
 
@@ -22,7 +22,7 @@ def key_of_dout(source: Source, function: str, parameter: str) -> str:
     ours = [part for part in inside if isinstance(part.value, ast.Name) and part.value.id == parameter]
     for part in ours:
         key = part.slice.value if isinstance(part.slice, ast.Constant) else None
-        if isinstance(part.ctx, ast.Load) and isinstance(key, str) and by.plain(key) in _UPSTREAM:
+        if isinstance(part.ctx, ast.Load) and isinstance(key, str) and naming.plain(key) in _UPSTREAM.split():
             return key
     return ""
 

@@ -7,28 +7,28 @@ from typing import Any
 
 from bncheck import batchnorm
 from bncheck.arrays import Array
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.layer import FunctionPass
 from bncheck.vocabulary import Mode
 
-_NORMALIZED = set("xhat xnorm xnormalized normx normalizedx xn normalized normalised hatx zhat znorm zn ahat".split())
-_VARIANCES = set("var vars variance variances sigma2 sigmasq sigmasquared".split())
+_NORMALIZED = "xhat xnorm xnormalized normx normalizedx xn normalized normalised hatx zhat znorm zn ahat"
+_VARIANCES = "var vars variance variances sigma2 sigmasq sigmasquared"
 
 
 def known_as(name: str) -> str:
     """mean, var or xhat; "" for what has more than one meaning, as sigma has."""
-    word = re.sub(r"^(batch|sample|mini|bn|saved|current|cur)+", "", by.plain(name))
-    if by.is_kept(name):
+    word = re.sub(r"^(batch|sample|mini|bn|saved|current|cur)+", "", naming.plain(name))
+    if naming.is_kept(name):
         return ""
-    if word in _NORMALIZED:
+    if word in _NORMALIZED.split():
         return "xhat"
-    return "var" if word in _VARIANCES else "mean" if by.role_of(word) == "mean" else ""
+    return "var" if word in _VARIANCES.split() else "mean" if naming.role_of(word) == "mean" else ""
 
 
 def is_of_xhat(name: str) -> bool:
     """dxhat, grad_x_norm: the upstream gradient times gamma."""
-    found = re.fullmatch(r"(?:dl?d?|grad|gradient|delta)(\w+)", by.plain(name))
-    return bool(found) and found[1] in _NORMALIZED  # type: ignore[index]
+    found = re.fullmatch(r"(?:dl?d?|grad|gradient|delta)(\w+)", naming.plain(name))
+    return bool(found) and found[1] in _NORMALIZED.split()  # type: ignore[index]
 
 
 def dxhat(made: FunctionPass, dout: Array) -> Array:

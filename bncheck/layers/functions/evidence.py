@@ -54,7 +54,7 @@ def _is_added_under_root(node: ast.AST, parameter: str) -> bool:
 
 def _number(node: ast.AST) -> Any:
     try:
-        return ast.literal_eval(node)  # type: ignore[arg-type]
+        return ast.literal_eval(node)
     except ValueError:
         return None
 
@@ -113,12 +113,10 @@ def _holds(node: ast.expr, parameter: str, key: str) -> bool:
     """parameter["key"], parameter.get("key", ...) and parameter.key"""
     if isinstance(node, ast.Attribute):
         return _is(node.value, parameter) and node.attr == key
-    asked: ast.expr | None = None
-    if isinstance(node, ast.Subscript):
-        node, asked = node.value, node.slice
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        node, asked = node.func.value, node.args[0]
-    return _is(node, parameter) and isinstance(asked, ast.Constant) and asked.value == key
+    owner, asked = (node.value, node.slice) if isinstance(node, ast.Subscript) else (None, None)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+        owner, asked = node.func.value, node.args[0]
+    return owner is not None and _is(owner, parameter) and isinstance(asked, ast.Constant) and asked.value == key
 
 
 def _other(value: Any) -> Any:

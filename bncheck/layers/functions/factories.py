@@ -9,7 +9,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from bncheck.errors import LayerRaised
-from bncheck.layers.functions.binding import role_of
+from bncheck.layers.functions.naming import role_of
 from bncheck.layers.functions.pairs import OTHERS, member
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.settings import LayerSettings
@@ -32,7 +32,7 @@ def makers(names: dict[str, object], tree: ast.Module, wanted: str | None) -> It
         inner = [part.name for part in ast.walk(node) if isinstance(part, ast.FunctionDef) and part is not node]
         said = member(name)
         if name in names and wanted in (None, name) and said.norm and not said.variant & (OTHERS - _MAKING) and inner:
-            passes = {one.__name__: one for one in _returned(names[name], name)}
+            passes: dict[str, Any] = {one.__name__: one for one in _returned(names[name], name)}
             if _is_forward(passes, inner):
                 yield Made(name, passes, ast.Module([node], []))
 
@@ -43,7 +43,7 @@ _MAKING = frozenset({"make", "create", "build", "get", "init", "initialize", "la
 def _is_forward(passes: dict[str, Any], inner: list[str]) -> bool:
     """Whether what it returns are functions of its own, with a forward pass of the three among them."""
     taken = [set(map(role_of, inspect.signature(one).parameters)) for one in passes.values()]
-    return len(passes) > 1 and all(name in inner for name in passes) and any(_PARTS <= roles for roles in taken)
+    return len(passes) > 1 and all(name in inner for name in passes) and any(roles >= _PARTS for roles in taken)
 
 
 def _returned(maker: Any, name: str) -> list[FunctionType]:

@@ -15,6 +15,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.excuses import Failure, is_its_own
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
@@ -132,7 +133,7 @@ def _candidates(pair: Pair, source: Source, name: str) -> Iterator[FunctionLayer
 def _is_without_parameters(pair: Pair, source: Source, named: frozenset[str]) -> bool:
     back = by.signature(pair.backward, pair.backward_name, source) if pair.backward else []
     # A single letter stands for anything, and a g for a gradient before all.
-    asked = {by.role_of(one.name) for one in back if len(one.name) > 1}
+    asked = {naming.role_of(one.name) for one in back if len(one.name) > 1}
     return not {"gamma", "beta"} & {*named, *asked}
 
 
@@ -208,7 +209,7 @@ def _order(layer: FunctionLayer, call: Call, dout: Array, result: Any) -> tuple[
     """Where dx, dgamma and dbeta stand: as the names say; where they say nothing, in this order."""
     names = [name for name, _ in layer.results(result)]
     items = [item for _, item in layer.results(result)]
-    roles = list(map(by.gradient_of, names))
+    roles = list(map(naming.gradient_of, names))
     found: dict[str, int] = {role: roles.index(role) for role in ("x", "gamma", "beta") if role in roles}
     shape = layer.layout.inwards(call.x).shape
     free = [i for i in range(len(items)) if i not in found.values()]

@@ -14,6 +14,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Binding, Values
 from bncheck.layers.functions.excuses import called
@@ -71,16 +72,16 @@ class FunctionPass:
         return State(dicts, self.running(), self.held)
 
     def running(self) -> Statistics | None:
-        found = [self._statistic(role) for role in by.START]
+        found = [self._statistic(role) for role in naming.START]
         mean, var = (None if one is None else vector(one, self.call.x.shape[1]) for one in found)
         return None if mean is None or var is None else Statistics(mean, var)
 
     def _statistic(self, role: str) -> Any:
         taken = role in self.layer.binding.named
-        ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
+        ours = [(name, item) for name, item in self.items if naming.role_of(name) == role and item is not None]
         # The batch's own is for the caller to average, unless it goes in under that name too.
-        ours = [(name, item) for name, item in ours if name in self.passed or not by.is_of_batch(name)]
-        ours.sort(key=lambda one: not by.is_kept(one[0]))
+        ours = [(name, item) for name, item in ours if name in self.passed or not naming.is_of_batch(name)]
+        ours.sort(key=lambda one: not naming.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
         answered = [one for made in self.passed.values() if isinstance(made, Answering) for one in made.entries()]
@@ -89,11 +90,13 @@ class FunctionPass:
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
         returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
-        newer = [item for name, item in returned if by.is_settings(name) or by.plain(name) in by.DICTS.split()]
+        newer = [
+            item for name, item in returned if naming.is_settings(name) or naming.plain(name) in naming.DICTS.split()
+        ]
         for made in newer + dicts + [item for _, item in returned]:
-            for key, value in sorted(made.items(), key=lambda one: not by.is_kept(str(one[0]))):
-                known = isinstance(key, str) and by.role_of(key) == role
-                if known and value is not None and (by.is_kept(key) or any(made is one for one in newer + dicts)):
+            for key, value in sorted(made.items(), key=lambda one: not naming.is_kept(str(one[0]))):
+                known = isinstance(key, str) and naming.role_of(key) == role
+                if known and value is not None and (naming.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value
         for slot in self.layer.binding.slots:
             value = self.passed.get(slot.name)
@@ -267,7 +270,7 @@ class FunctionLayer:
 
     def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
         fits = [(name, item) for name, item in items if (made := array_in(item)) is not None and made.shape == shape]
-        fits.sort(key=lambda one: (by.plain(one[0]) not in by.OUTS.split(), isinstance(one[1], list)))
+        fits.sort(key=lambda one: (naming.plain(one[0]) not in naming.OUTS.split(), isinstance(one[1], list)))
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
         return fits[0][1] if fits else next(iter(arrays), None)
 
@@ -282,14 +285,6 @@ class FunctionLayer:
         name = self.pair.backward_name
         result = unstacked(result, lambda count: self.source.made_of(name, count))
         return flat(result, lambda count: self._names(name, count))
-
-    def made_of(self, count: int) -> list[tuple[str, ...]]:
-        """The names in each of ``count`` results of the forward function."""
-        return self._made_of(count)
-
-    @functools.cached_property
-    def _made_of(self) -> Callable[[int], list[tuple[str, ...]]]:
-        return functools.lru_cache(lambda count: self.source.made_of(self.pair.forward_name, count))
 
     def gradients(self, made: FunctionPass, result: Any) -> Gradients:
         items = self.results(result)

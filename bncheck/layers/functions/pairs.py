@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from bncheck.layers.functions.binding import DICTS, Function, plain, role_of
+from bncheck.layers.functions.binding import Function
+from bncheck.layers.functions.naming import DICTS, plain, role_of
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.split import Part, name_of, parts_in, together
 
@@ -128,7 +129,7 @@ def _forwards(members: list[Member], has_backward: bool) -> list[Member]:
 def _completed(
     made: list[Pair], parts: tuple[Part, ...], left: list[Member], names: dict[str, object], source: Source
 ) -> list[Pair]:
-    """With a backward pass for a forward that is alone in having none, of what speaks of one and belongs to no other."""
+    """With a backward pass for a forward that is alone in having none: of what speaks of one and is no other's."""
     alone = [pair for pair in made if pair.backward is None]
     if len(alone) != 1:
         return [pair._replace(unchecked=tuple(one.name for one in left)) if pair in alone else pair for pair in made]
@@ -165,7 +166,8 @@ def _members(functions: dict[str, object], source: Source, wanted: str | None) -
         norms = [one for one in everyone if one.part and not one.variant]
     if norms and all(one.norm and one.part == "backward" for one in norms) and wanted is None:
         # The forward of a pair may be called after what it is made with.
-        norms += [one for one in everyone if one.part == "forward" and not one.norm and _is_scaled(one.name, source)][:1]
+        others = [one for one in everyone if one.part == "forward" and not one.norm]
+        norms += [one for one in others if _is_scaled(one.name, source)][:1]
     named = bool(norms) and norms[0].norm
     return [one for one in norms if named or one.part == "backward" or _is_scaled(one.name, source)]
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Values
 from bncheck.layers.functions.blobs import holder, key_of_dout
@@ -28,17 +29,19 @@ def cache_of(made: FunctionPass) -> Any:
     passed = list(given.values())
     if len(items) == 1:
         # What it was given may hold everything.
-        filled = [value for name, value in given.items() if by.plain(name) in by.CACHES.split()]
+        filled = [value for name, value in given.items() if naming.plain(name) in naming.CACHES.split()]
         return (passed if len(passed) == 1 else filled if len(filled) == 1 else [None])[0]
     out = made.layer.find_out(items, made.values["x"].shape)
     statistics = "mean" in made.layer.binding.named
     rest = [
         (name, item)
         for name, item in items
-        if item is not out and not (statistics and by.role_of(name) in by.START) and all(item is not p for p in passed)
-        if not (by.is_settings(name) and isinstance(item, dict))
+        if item is not out
+        and not (statistics and naming.role_of(name) in naming.START)
+        and all(item is not p for p in passed)
+        if not (naming.is_settings(name) and isinstance(item, dict))
     ]
-    named = [item for name, item in rest if by.plain(name) in by.CACHES.split()]
+    named = [item for name, item in rest if naming.plain(name) in naming.CACHES.split()]
     packed = [item for _, item in rest if not isinstance(item, np.ndarray | np.number | float | None)]
     values = [item for _, item in rest]
     return (named or packed or [tuple(values) if len(values) > 1 else next(iter(values), None)])[0]
@@ -51,7 +54,8 @@ def pool_of(made: FunctionPass) -> dict[str, Any]:
         pool.update(cache)
     elif hasattr(cache, "_asdict"):
         pool.update(cache._asdict())
-    for (_, item), parts in zip(made.items, made.layer.made_of(len(made.items)), strict=False):
+    made_of = made.layer.source.made_of(made.layer.pair.forward_name, len(made.items))
+    for (_, item), parts in zip(made.items, made_of, strict=False):
         if isinstance(item, tuple | list) and len(item) == len(parts):
             pool = {**{name: one for name, one in zip(parts, item, strict=True) if name}, **pool}
     return pool
@@ -63,7 +67,7 @@ def plans(made: FunctionPass) -> list[Plan]:
     if pair.parts:
         return [_by_parts(made)]
     parameters = by.signature(pair.backward, pair.backward_name, made.layer.source)
-    asks = any(by.plain(one.name) in by.CACHES.split() for one in parameters)
+    asks = any(naming.plain(one.name) in naming.CACHES.split() for one in parameters)
     found = list[Plan]()
     if isinstance(cache, dict) and not asks:
         found.append(lambda made, dout: ([dout], cache_of(made)))
@@ -110,7 +114,7 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
 
     def plan(made: FunctionPass, dout: Array) -> tuple[list[Any], Values]:
         given = {"dout": {"": dout}, "cache": {"": cache_of(made)}, "role": made.values, "passed": made.passed}
-        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, by.role_of)}}
+        given |= {"pool": pool_of(made), "grads": {"": Answering({}, {}, naming.role_of)}}
         given |= {"done": {role: Done(role) for role in done}, "definition": of_definition(made)}
         left = (given["pool"], made.passed, made.result, cache_of(made))
         given["definition"]["dxhat"] = dxhat(made, dout)
@@ -124,22 +128,22 @@ def _by_name(parameters: list[Parameter], made: FunctionPass, done: frozenset[st
 
 def _incoming(parameters: list[Parameter], pool: dict[str, Any], bare: bool, whole: bool) -> str:
     """What is dout; of a ``whole`` backward pass there is always one."""
-    left = {*map(by.plain, pool), *by.CACHES.split()}
-    free = [one.name for one in parameters if by.plain(one.name) not in left and not known_as(one.name)]
+    left = {*map(naming.plain, pool), *naming.CACHES.split()}
+    free = [one.name for one in parameters if naming.plain(one.name) not in left and not known_as(one.name)]
     # That of xhat is for the caller to make of it.
     free = [name for name in free if not is_of_xhat(name)] or (free if whole else [])
-    roles = {one.name: by.role_of(one.name) for one in parameters}
+    roles = {one.name: naming.role_of(one.name) for one in parameters}
     # A g beside a gamma is a gradient.
     twice = [name for name in free if len(name) == 1 and [*roles.values()].count(roles[name]) > 1]
     unknown = [name for name in free if not roles[name] or (bare and roles[name] in ("gamma", "beta")) or name in twice]
-    likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", by.plain(name))]
+    likely = [name for name in unknown if re.match(r"d|grad|delta|up|err|top", naming.plain(name))]
     return next(iter(likely or unknown or free), "")
 
 
 def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, str]:
-    if by.plain(name) in by.CACHES.split():
+    if naming.plain(name) in naming.CACHES.split():
         return "cache", ""
-    if by.plain(name) in by.GRADS.split() and name not in made.passed:
+    if naming.plain(name) in naming.GRADS.split() and name not in made.passed:
         return "grads", ""
     if name in pool:
         return "pool", name
@@ -147,26 +151,26 @@ def _where(name: str, pool: dict[str, Any], made: FunctionPass) -> tuple[str, st
         return "passed", name
     if alike := _alike(name, pool):
         return "pool", alike
-    if alike := next((one for one in made.passed if by.plain(one) == by.plain(name)), ""):
+    if alike := next((one for one in made.passed if naming.plain(one) == naming.plain(name)), ""):
         return "passed", alike
     if said := known_as(name) or ("dxhat" if is_of_xhat(name) else ""):
         return "definition", said
-    role = by.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
+    role = naming.role_of(name) or made.layer.source.keyed(made.layer.pair.backward_name).get(name, "")
     return ("role", role) if made.values.get(role) is not None else ("", "")
 
 
 def _gradient_of(name: str) -> str:
     """gamma of dgamma and grad_gamma, and not of gamma itself."""
-    return by.gradient_of(name) if re.match(r"d|grad", by.plain(name)) else ""
+    return naming.gradient_of(name) if re.match(r"d|grad", naming.plain(name)) else ""
 
 
 def _alike(name: str, pool: dict[str, Any]) -> str:
     """mean is what the forward pass calls sample_mean, where nothing else that it leaves is a mean of the batch's."""
-    own = [one for one in pool if not by.is_kept(one) and _bare(one) == _bare(name)]
+    own = [one for one in pool if not naming.is_kept(one) and _bare(one) == _bare(name)]
     return own[0] if len(own) == 1 else ""
 
 
 def _bare(name: str) -> str:
-    word = re.sub(r"^(batch|sample|mini)+", "", by.plain(name))
-    role = by.role_of(word)
-    return role if role in by.START else word
+    word = re.sub(r"^(batch|sample|mini)+", "", naming.plain(name))
+    role = naming.role_of(word)
+    return role if role in naming.START else word

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.functions.binding import Items, gradient_of, plain
+from bncheck.layers.functions.binding import Items
+from bncheck.layers.functions.naming import gradient_of, plain
 
 
 def listed(value: Any) -> Array | None:
@@ -78,7 +79,9 @@ def with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]
         # In a dict of other things gamma is gamma, and dgamma its gradient.
         if not old or plain(str(key)).startswith(("d", "grad"))
     }
-    beside = [made[key] for made, old in dicts for key in made if plain(str(key)) == "diff" and made[key] is not old.get(key)]
+    new = [(key, value) for made, old in dicts for key, value in made.items() if value is not old.get(key)]
+    # As bottom["diff"] beside bottom["data"].
+    beside = [value for key, value in new if plain(str(key)) == "diff"]
     found |= {"dx": beside[0]} if len(beside) == 1 and found else {}
     first = result[0] if isinstance(result, tuple | list) and result else result
     return (found if first is None else {**found, "dx": first}) if found else result
@@ -95,12 +98,13 @@ def unstacked(result: Any, made_of: Callable[[int], list[tuple[str, ...]]]) -> A
     if not isinstance(result, tuple | list) or listed(result) is not None:
         return result
     pairs = zip(result, made_of(len(result)), strict=False)
-    laid = [dict(zip(_names(said), _rows(one, said), strict=True)) if _is_stack(one, said) else one for one, said in pairs]
+    laid = [_by_name(one, said) for one, said in pairs]
     return tuple(laid) if len(laid) == len(result) else result
 
 
-def _is_stack(value: Any, parts: tuple[str, ...]) -> bool:
-    return isinstance(value, np.ndarray) and len(parts) > 1 and len(_rows(value, parts)) == len(parts)
+def _by_name(value: Any, parts: tuple[str, ...]) -> Any:
+    is_stack = isinstance(value, np.ndarray) and len(parts) > 1 and len(_rows(value, parts)) == len(parts)
+    return dict(zip(_names(parts), _rows(value, parts), strict=True)) if is_stack else value
 
 
 def _rows(value: Array, parts: tuple[str, ...]) -> Array:
@@ -135,7 +139,8 @@ def flat(result: Any, names: Callable[[int], list[str]]) -> Items:
         return list(zip(names(1), [result], strict=False))
     if any(isinstance(one, dict) for one in result):
         pairs = zip(names(len(result)), result, strict=True)
-        return [item for name, one in pairs for item in (_gradients_in(one) if isinstance(one, dict) else [(name, one)])]
+        each = (_gradients_in(one) if isinstance(one, dict) else [(name, one)] for name, one in pairs)
+        return [item for items in each for item in items]
     laid = list[Any]()
     for one in result:
         laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]

@@ -35,6 +35,7 @@ class Source:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
         self.is_of_lists = is_of_lists(tree)
+        self._made: dict[tuple[str, int], list[tuple[str, ...]]] = {}
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""
@@ -111,7 +112,12 @@ class Source:
         return best
 
     def made_of(self, function: str, count: int) -> list[tuple[str, ...]]:
-        """Of each of ``count`` results the names of its parts: of a tuple that is written out, or of what is stacked."""
+        """Of each of ``count`` results the names of its parts: of a tuple that is written out, or a stack."""
+        if (function, count) not in self._made:
+            self._made[function, count] = self._made_of(function, count)
+        return self._made[function, count]
+
+    def _made_of(self, function: str, count: int) -> list[tuple[str, ...]]:
         node = self.functions.get(function)
         best: list[tuple[str, ...]] = [()] * count
         for inner in ast.walk(node) if node else ():

@@ -9,7 +9,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.kept import Attributes, Held, Home
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.protocol import Call, Spelled
@@ -27,14 +27,12 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         raise Unspelled(f"gamma and beta are applied to what {layer.pair.forward_name} returns")
     if len(calls) > 1:
         raise Unspelled("functions keep nothing from one pass to the next")
-    if hasattr(layer.pair.forward, "__wrapped__"):
+    if hasattr(layer.pair.forward, "__wrapped__") or layer.keeper.cells:
         raise Unspelled("its functions are wrapped in others")
-    if any(by.plain(slot.name) in by.CONTEXTS.split() for slot in layer.binding.slots):
+    if any(naming.plain(slot.name) in naming.CONTEXTS.split() for slot in layer.binding.slots):
         raise Unspelled("it takes a context")
     if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
         raise Unspelled("its backward pass is a function that the forward pass returns")
-    if layer.keeper.cells:
-        raise Unspelled("its functions are made by another one, which they share variables of")
     if any(slot.answers for slot in layer.binding.slots):
         raise Unspelled("it makes the keys of its parameters as it asks for them")
     made = layer.forward(calls[0])
@@ -47,7 +45,7 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         lines = [*(f"{text} = {_ARRAYS[role]}.copy()" for role, text in kept.items()), *lines]
     out = layer.find_out(made.items, made.values["x"].shape)
     results = {"out": place_of(out, known)}
-    for role in by.START:
+    for role in naming.START:
         results[f"running_{role}"] = place_of(made._statistic(role), known) or kept.get(role)
     if dout is not None:
         arrays["dout"] = layer.layout.inwards(dout)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from bncheck.layers.functions import binding as by
-from bncheck.layers.functions.binding import Function, Values, plain
+from bncheck.layers.functions import naming
+from bncheck.layers.functions.binding import Function, Values
+from bncheck.layers.functions.naming import plain
 
 _MARK = (
     r"dloss|dldw|dld|dl|dj|d|gradients|gradient|grads|grad|backwards|backward|backpropagation|backpropagate|backprop|"
@@ -97,6 +98,6 @@ def _gradients(part: Part, result: Any, names: Callable[[str, int], list[str]]) 
     pairs = list(result.items()) if isinstance(result, dict) else []
     if isinstance(result, tuple | list):
         pairs = list(zip(names(part.name, len(result)), result, strict=True))
-    roles = [by.gradient_of(str(name)) for name, _ in pairs]
+    roles = [naming.gradient_of(str(name)) for name, _ in pairs]
     roles = roles if {"gamma", "beta"} <= set(roles) else ["gamma", "beta", *roles[2:]]
     return {f"d{role}": value for role, (_, value) in zip(roles, pairs, strict=False)}

@@ -11,7 +11,7 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.evidence import averages
 from bncheck.layers.functions.kept import Home, places
 from bncheck.layers.functions.layer import FunctionLayer
@@ -51,7 +51,7 @@ def _formed(layer: FunctionLayer) -> FunctionLayer:
         items = layer.forward(sample()).items
     except LayerRaised:
         return layer
-    shapes = {by.role_of(name): np.shape(item) for name, item in items if by.role_of(name) in by.START}
+    shapes = {naming.role_of(name): np.shape(item) for name, item in items if naming.role_of(name) in naming.START}
     d = len(start.gamma)
     forms = {role: tuple(-1 if n == d else n for n in shape) for role, shape in shapes.items() if d in shape}
     other = replace(layer, forms=forms)
@@ -66,11 +66,11 @@ def _homes(layer: FunctionLayer) -> dict[str, Home]:
         held = layer.forward(call).held
     except LayerRaised:
         return {}
-    known = [(by.role_of(home.said), home, value) for home, value in places(held)]
-    for role, home, value in sorted(known, key=lambda one: not by.is_kept(one[1].said)):
+    known = [(naming.role_of(home.said), home, value) for home, value in places(held)]
+    for role, home, value in sorted(known, key=lambda one: not naming.is_kept(one[1].said)):
         fits = role in batch and isinstance(value, np.ndarray) and value.dtype.kind == "f"
         fits = fits and value.size == len(batch[role])
-        if fits and (by.is_kept(home.said) or not np.allclose(np.ravel(value), batch[role])):
+        if fits and (naming.is_kept(home.said) or not np.allclose(np.ravel(value), batch[role])):
             found.setdefault(role, home)
     return found if len(found) == len(batch) else {}
 
@@ -148,7 +148,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
 
 def _averages(layer: FunctionLayer) -> bool:
     """It means to, even if nobody ever sees what it makes of them."""
-    asked = [slot.name for slot in layer.binding.slots if slot.role in by.START]
+    asked = [slot.name for slot in layer.binding.slots if slot.role in naming.START]
     return any(averages(layer.source, layer.pair.forward_name, name) for name in asked)
 
 
