@@ -47,7 +47,7 @@ class Source:
         ]
         for inner in inside:
             keys.update(_keys(inner, parameter))
-            if isinstance(inner, ast.Assign) and _named(inner.value, parameter):
+            if isinstance(inner, ast.Assign) and _may_be(inner.value, parameter):
                 target = inner.targets[0]
                 parts = tuple(map(name_of, target.elts)) if isinstance(target, ast.Tuple | ast.List) else parts
             if isinstance(inner, ast.Call) and depth:
@@ -224,6 +224,11 @@ def _asks_rank(node: ast.expr) -> bool:
 
 def _says_two(node: ast.expr) -> bool:
     return any(isinstance(part, ast.Constant) and part.value == 2 for part in ast.walk(node))
+
+
+def _may_be(value: ast.expr, name: str) -> bool:
+    """name, and it for one of two cases."""
+    return any(_named(one, name) for one in ([value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]))
 
 
 def _named(node: ast.AST, name: str) -> bool:
