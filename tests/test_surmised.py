@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from bncheck.checks.suite import check_layer
 from bncheck.cli import run
 from bncheck.cli.exits import Exit
 from bncheck.errors import BadInput
-from bncheck.layers.functions.evidence import Switch, averages, role_by_use, switch_of
+from bncheck.layers.functions.evidence import Switch, drops, role_by_use, switch_of
 from bncheck.layers.functions.pairs import member
 from bncheck.layers.functions.source import Source
 from bncheck.layers.functions.split import part_of
@@ -165,14 +166,14 @@ def batchnorm(x, keep, tiny, idle, rate, phase, word, flag, conf, cut):
 
 
 def test_roles_by_use() -> None:
-    source = Source(compile(USES, "uses", "exec", 0x400))
+    source = Source(ast.parse(USES))
     found = {name: role_by_use(source, "batchnorm", name) for name in ("keep", "tiny", "idle", "rate")}
     assert found == {"keep": "momentum", "tiny": "eps", "idle": "none", "rate": ""}
-    assert [averages(source, "batchnorm", name) for name in ("cut", "rate", "keep")] == [True, False, False]
+    assert [drops(source, "batchnorm", name) for name in ("cut", "rate", "keep")] == [True, False, False]
 
 
 def test_switches_by_the_branch_that_takes_statistics() -> None:
-    source = Source(compile(USES, "uses", "exec", 0x400))
+    source = Source(ast.parse(USES))
     assert switch_of(source, "batchnorm", "phase", {}) == Switch(1, 0)
     assert switch_of(source, "batchnorm", "word", {}) == Switch("go", "stop")
     assert switch_of(source, "batchnorm", "conf", {}, "stage") == Switch(0, 1)
@@ -201,6 +202,20 @@ def batchnorm2d(x, gamma, beta, running_mean, running_var, mode="train"):
 def test_a_mean_for_each_place_and_averages_that_are_dropped(tmp_path: Path) -> None:
     """With an eps of its own, which is no second mistake of test mode."""
     assert codes(only(tmp_path, PLACES)) == ["BN306", "BN408"]
+
+
+@pytest.mark.parametrize(
+    "returned",
+    ["[running_mean, running_var]", "{'m': running_mean, 'v': running_var}", "(mean, (running_mean, running_var))"],
+)
+def test_averages_that_are_returned_by_any_way_are_not_called_dropped(tmp_path: Path, returned: str) -> None:
+    text = PLACES.replace("axis=0", "axis=(0, 2, 3)").replace("+ beta\n", f"+ beta, {returned}\n")
+    for name in ("gamma", "beta", "mean", "var"):
+        text = text.replace(f"- {name})", f"- {name}[:, None, None])").replace(
+            f"({name} +", f"({name}[:, None, None] +"
+        )
+    text = text.replace("gamma * ", "gamma[:, None, None] * ").replace("+ beta", "+ beta[:, None, None]")
+    assert codes(only(tmp_path, text)) == []
 
 
 def test_a_dx_that_knows_nothing_of_dout_has_no_common_factor(tmp_path: Path) -> None:

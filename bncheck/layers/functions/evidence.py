@@ -59,17 +59,33 @@ def _number(node: ast.AST) -> Any:
         return None
 
 
-def averages(source: Source, function: str, parameter: str) -> bool:
-    """Whether it makes ``p = share * p + other share * new`` of an argument, as of a running statistic."""
+def drops(source: Source, function: str, parameter: str) -> bool:
+    """Whether it makes ``p = share * p + other share * new`` of an argument, and nothing of that afterwards."""
     node = source.functions.get(function)
-    assigned = [part for part in (ast.walk(node) if node else ()) if isinstance(part, ast.Assign)]
-    sums = [part.value for part in assigned if any(_is(target, parameter) for target in part.targets)]
-    added = [one for one in sums if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add)]
-    return any(
-        all(isinstance(side, ast.BinOp) and isinstance(side.op, ast.Mult) for side in (one.left, one.right))
-        and any(_is(part, parameter) for part in ast.walk(one))
-        for one in added
-    )
+    inside = list(ast.walk(node)) if node else []
+    assigned = [part for part in inside if isinstance(part, ast.Assign)]
+    ours = [one for one in assigned if any(_is(target, parameter) for target in one.targets)]
+    averaged = [one for one in ours if _is_average(one.value, parameter)]
+    used = [part for part in inside if _is(part, parameter) and isinstance(getattr(part, "ctx", None), ast.Load)]
+    return bool(averaged) and not any(_comes_after(part, one, inside) for part in used for one in averaged)
+
+
+def _is_average(value: ast.expr, parameter: str) -> bool:
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add):
+        return False
+    shares = [isinstance(side, ast.BinOp) and isinstance(side.op, ast.Mult) for side in (value.left, value.right)]
+    return all(shares) and any(_is(part, parameter) for part in ast.walk(value))
+
+
+def _comes_after(part: ast.AST, assignment: ast.Assign, inside: list[ast.AST]) -> bool:
+    """Further down, and not in the other branch of an if."""
+    if getattr(part, "lineno", 0) <= (assignment.end_lineno or assignment.lineno):
+        return False
+    for branch in (one for one in inside if isinstance(one, ast.If)):
+        sides = [list(_walk(branch.body)), list(_walk(branch.orelse))]
+        if any(assignment in one and part in other for one, other in (sides, sides[::-1])):
+            return False
+    return True
 
 
 def switch_of(source: Source, function: str, parameter: str, space: dict[str, Any], key: str = "") -> Switch | None:

@@ -98,11 +98,22 @@ class FunctionPass:
                 known = isinstance(key, str) and naming.role_of(key) == role
                 if known and value is not None and (naming.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value
+        if taken and (packed := [one for name, one in self.packed() if naming.role_of(name) == role]):
+            return packed[0]
         for slot in self.layer.binding.slots:
             value = self.passed.get(slot.name)
             if value is not None and role in (slot.role, *slot.parts):
                 return value[slot.parts.index(role)] if slot.parts else value
         return dict(places(self.held)).get(self.layer.homes[role]) if role in self.layer.homes else None
+
+    def packed(self) -> by.Items:
+        """What says of itself that it lasts, of the tuples that are written out among the results."""
+        made_of = self.layer.source.made_of(self.layer.pair.forward_name, len(self.items))
+        pairs = [
+            (names, item) for names, (_, item) in zip(made_of, self.items, strict=False) if type(item) in (tuple, list)
+        ]
+        laid = [one for names, item in pairs for one in zip(names, item, strict=False)]
+        return [(name, one) for name, one in laid if naming.is_kept(name) and one is not None]
 
     @property
     def written(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised
 from bncheck.layers.functions import naming
-from bncheck.layers.functions.evidence import averages
+from bncheck.layers.functions.evidence import drops
 from bncheck.layers.functions.kept import Home, places
 from bncheck.layers.functions.layer import FunctionLayer
 from bncheck.layers.protocol import Call, Traits
@@ -127,7 +127,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
     after = _running(layer, start) if works else None
     moved = after is not None and start.running is not None and not np.array_equal(after.mean, start.running.mean)
     # What only normalizes by the statistics it is given, and returns those it went by, averages nothing.
-    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed) or _averages(layer)
+    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed) or _drops(layer)
     wide = _out(layer, start.astype("longdouble")) if works else None
     other = _out(layer, sample(6, 7)) if works else None
     return Traits(
@@ -146,10 +146,10 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
     )
 
 
-def _averages(layer: FunctionLayer) -> bool:
-    """It means to, even if nobody ever sees what it makes of them."""
+def _drops(layer: FunctionLayer) -> bool:
+    """It means to average them, though nobody ever sees what it makes of them."""
     asked = [slot.name for slot in layer.binding.slots if slot.role in naming.START]
-    return any(averages(layer.source, layer.pair.forward_name, name) for name in asked)
+    return any(drops(layer.source, layer.pair.forward_name, name) for name in asked)
 
 
 def _moves(layer: FunctionLayer, call: Call) -> bool:
