@@ -16,7 +16,7 @@ from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.functions import binding as by
 from bncheck.layers.functions import naming
-from bncheck.layers.functions.excuses import Failure, is_its_own
+from bncheck.layers.functions.blame import Failure, is_its_own
 from bncheck.layers.functions.kept import Keeper
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.functions.layouts import FLAT, IMAGES, Layout
