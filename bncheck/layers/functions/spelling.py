@@ -32,7 +32,8 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
     if any(naming.plain(slot.name) in naming.CONTEXTS.split() for slot in layer.binding.slots):
         raise Unspelled("it takes a context")
     if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
-        raise Unspelled("its backward pass is a function that the forward pass returns")
+        what = "several functions" if layer.pair.parts else "a function that the forward pass returns"
+        raise Unspelled(f"its backward pass is {what}")
     if any(slot.answers for slot in layer.binding.slots):
         raise Unspelled("it makes the keys of its parameters as it asks for them")
     made = layer.forward(calls[0])
@@ -117,8 +118,16 @@ def _backward(made: FunctionPass, dout: Array, known: Known) -> tuple[list[str],
     found = {name: items[i][1] for i, name in roles.items() if i < len(items)}
     dicts = [place for name, one in known if isinstance(one, dict) and "[" not in name for place in places(one, name)]
     names, inside = _gradient_targets(result, found)
+    inside += [place for value in found.values() for place in _row_of(value, inside)]
     where = {role: place_of(value, [*inside, *dicts]) for role, value in found.items()}
     return [*lines, f"{names} = {said}".removeprefix(" = ")], where
+
+
+def _row_of(value: Any, known: Known) -> Known:
+    """A gradient that is one row of an array of several."""
+    whole = [(name, one) for name, one in known if isinstance(one, np.ndarray) and getattr(value, "base", None) is one]
+    rows = [(f"{name}[{i}]", row) for name, one in whole for i, row in enumerate(one)]
+    return [(text, value) for text, row in rows if np.shares_memory(row, value)]
 
 
 def _gradient_targets(result: Any, found: dict[str, Any]) -> tuple[str, Known]:
