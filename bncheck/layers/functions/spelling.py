@@ -125,7 +125,8 @@ def _backward(made: FunctionPass, dout: Array, known: Known) -> tuple[list[str],
 
 def _row_of(value: Any, known: Known) -> Known:
     """A gradient that is one row of an array of several."""
-    whole = [(name, one) for name, one in known if isinstance(one, np.ndarray) and getattr(value, "base", None) is one]
+    base: Any = getattr(value, "base", None)
+    whole: Known = [(name, one) for name, one in known if isinstance(one, np.ndarray) and base is one]
     rows = [(f"{name}[{i}]", row) for name, one in whole for i, row in enumerate(one)]
     return [(text, value) for text, row in rows if np.shares_memory(row, value)]
 
