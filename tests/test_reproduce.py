@@ -329,6 +329,8 @@ REFUSED = {
     "the forward pass returns",
     "makes the keys",
     "are applied to",
+    "is several functions",
+    "cannot be traced",
 }
 
 

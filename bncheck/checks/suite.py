@@ -123,6 +123,9 @@ class _Suite:
     def _gradients(self, reading: Reading | None, test_mode_too: bool) -> Outcome:
         forward_right = reading is not None and not reading.codes
         layer, settings = self.subject.layer, replace(self.subject.settings, mode=Mode.TRAIN)
+        if not layer.traits.has_backward and layer.traits.unchecked:
+            said = f"not examined: how {layer.traits.unchecked} would be called as its backward pass cannot be told"
+            return Outcome((), said, Verdict.BLIND)
         if not layer.traits.has_backward:
             return Outcome((), "the layer has no backward pass")
         reports = [self._one(self.subject.batch, settings, self.wanted)]

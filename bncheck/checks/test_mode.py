@@ -43,6 +43,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     if traits.keeps_none_by_choice and not traits.keeps_statistics:
         evidence = "it was told to keep no running statistics, and normalizes by the batch's in both modes"
         return Outcome((CATALOGUE["BN411"].noted("test mode", evidence),), "there is none, by choice")
+    if not traits.keeps_statistics and traits.takes_statistics and traits.has_test_mode:
+        return _of_given(subject, train)
     if not traits.keeps_statistics and not an_object:
         return Outcome((), "a plain function without running statistics has none")
     if not (traits.has_test_mode and (traits.keeps_statistics or not an_object)):
@@ -67,6 +69,19 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     except LayerRaised as raised:
         code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
         return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
+
+
+def _of_given(subject: Subject, train: Reading | None) -> Outcome:
+    """Test mode of a function whose caller keeps the running statistics."""
+    rng, d = np.random.default_rng(13), subject.probe(6).d
+    given = Trained(None, Statistics(rng.normal(size=d), rng.uniform(0.5, 2, d)))
+    try:
+        findings = [*_normalization(subject, given, train, train.ways[1:] if train else ())]
+        findings += _independence(subject, given, train)
+    except LayerRaised as raised:
+        code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
+        return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
+    return Outcome(tuple(_folded(findings)), "the statistics that it is given, row by row, twice the same")
 
 
 def _train(subject: Subject, eps: float | None = None) -> Trained | None:
@@ -139,7 +154,8 @@ def _normalization(
     seen = []
     for eps in subject.epsilons():
         # An object may take its eps once and for all, when it is made.
-        held = (trained if eps == subject.settings.eps else _train(subject, eps)) or trained
+        is_given = trained.state is None
+        held = (trained if is_given or eps == subject.settings.eps else _train(subject, eps)) or trained
         for seed in (10, 11):
             call, out, _ = _test(subject, subject.probe(seed), held, eps)
             seen.append((call, out, subject.allowed(call)))

@@ -73,10 +73,14 @@ class Traits(NamedTuple):
     differentiates_test_mode: bool = False
     """Its backward follows a test-mode forward too, as automatic differentiation does."""
     has_backward: bool = True
+    unchecked: str = ""
+    """What speaks of being its backward pass, if it has none that could be called."""
     has_test_mode: bool = True
     by_gradients: bool = False
     """Its test mode is where gradients are off: eval() by itself leaves it in training."""
     keeps_statistics: bool = True
+    takes_statistics: bool = False
+    """Somebody else keeps them: its test mode is given the statistics that it normalizes by."""
     keeps_none_by_choice: bool = False
     """It was told to keep no running statistics, as PyTorch's track_running_stats=False tells it."""
     bare: bool = False

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bncheck.layers.conventions import speaks_of_layer
-from bncheck.layers.functions.binding import CONTEXTS, plain
+from bncheck.layers.functions.naming import CONTEXTS, plain
 from bncheck.layers.functions.pairs import OTHERS, member
 
 
