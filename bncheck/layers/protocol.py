@@ -87,7 +87,7 @@ class Traits(NamedTuple):
     """It has no gamma and no beta, and they are applied to what it returns."""
     starts_anywhere: bool = True
     """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""
-    unchecked: str = ""
+    unreached: str = ""
     """One clause: what of it no pass goes through here."""
     widest: DTypeLike = "longdouble"
     """The widest dtype that the layer accepts; float64, say, for a layer of PyTorch's."""

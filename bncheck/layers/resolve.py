@@ -59,8 +59,8 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     if len(barred) == len(found):
         raise BadInput(f"{loaded.path} cannot be checked: {barred[found[0].name]}", _glue(module))
     left = tuple(layer for layer in found if layer.name not in barred)
-    unchecked = [f"{layer.name}: {layer.traits.unchecked}" for layer in left if layer.traits.unchecked]
-    notes = [*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items()), *passed, *unchecked]
+    unreached = [f"{layer.name}: {layer.traits.unreached}" for layer in left if layer.traits.unreached]
+    notes = [*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items()), *passed, *unreached]
     return Resolved(left, tuple(notes))
 
 

@@ -191,7 +191,7 @@ def _of_object(makes: list[Any], name: str, thing: Any, path: str) -> Layer | No
         keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
         bare=layer.bare,
         starts_anywhere=shows and starts_anywhere(layer, width),
-        unchecked=_without(_left_out(fresh), idle) or ("" if shows or not keeps else _HIDDEN),
+        unreached=_without(_left_out(fresh), idle) or ("" if shows or not keeps else _HIDDEN),
         widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
