@@ -141,7 +141,7 @@ def test_what_test_mode_goes_by_may_have_no_known_name(
     torch: Any, tmp_path: Path, taken: float, codes: set[str]
 ) -> None:
     layer = layer_of(tmp_path, HIDDEN.format(taken=taken), PLAIN)
-    assert "has no name known here" in layer.traits.unchecked
+    assert "has no name known here" in layer.traits.unreached
     assert errors(layer) == codes
 
 
