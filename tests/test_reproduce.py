@@ -330,6 +330,8 @@ REFUSED = {
     "the forward pass returns",
     "makes the keys",
     "are applied to",
+    "is several functions",
+    "cannot be traced",
 }
 
 

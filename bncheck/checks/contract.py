@@ -18,6 +18,7 @@ from bncheck.layers.protocol import Call, Pass, limit_of
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode
 
+BFLOAT16 = "bfloat16"
 BACKWARD: Final = "backward"
 """The quantity of a finding that leaves the forward to be judged."""
 _MOVED = 1e-9  # relative to the largest entry
@@ -80,7 +81,7 @@ def _forward(subject: Subject, batch: Batch, call: Call, out: Array) -> Iterator
     if not np.array_equal(out, again, equal_nan=True):
         yield CATALOGUE["BN005"].found("out", f"two forward passes on the same batch differ by up to {off:.3g}")
     if not limit_of(subject.layer.traits) and (narrow := narrower(subject, call, out)):
-        yield CATALOGUE["BN006"].found("out", f"a float64 batch comes back with the digits of {narrow}")
+        yield CATALOGUE["BN006"].found("out", f"a {call.x.dtype} batch comes back with the digits of {narrow}")
     # What moves by itself cannot be seen to move with another column.
     if finite and off <= _MOVED * np.abs(out).max() and (where := leak(subject, batch, out)):
         yield CATALOGUE["BN007"].found("out", where)
@@ -133,6 +134,8 @@ def _not_finite(name: str, value: Array) -> Finding:
 
 def narrower(subject: Subject, call: Call, out: Array) -> str | None:
     """The dtype that the layer seems to compute in, if it is narrower than the one it was given."""
+    if call.x.dtype.itemsize > 2 and _is_bfloat16(out):
+        return BFLOAT16
     if call.x.dtype != np.float64:
         return None
     for dtype in (np.float16, np.float32):
@@ -143,6 +146,15 @@ def narrower(subject: Subject, call: Call, out: Array) -> str | None:
     if _moves(subject, call, out, 1e-13):
         return None
     return "float32" if _moves(subject, call, out, 3e-8) else "float16"
+
+
+def _is_bfloat16(out: Array) -> bool:
+    """The upper half of float32's bits, and no more."""
+    if not np.isfinite(out).all() or not out.any():
+        return False
+    with np.errstate(all="ignore"):
+        single = np.ascontiguousarray(out, dtype=np.float32)
+    return np.array_equal(single, out) and not np.any(single.view(np.uint32) & 0xFFFF)
 
 
 def _moves(subject: Subject, call: Call, out: Array, step: float) -> bool:

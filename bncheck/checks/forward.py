@@ -30,14 +30,19 @@ def observe(subject: Subject, rows: int = 12) -> Observed:
     return seen
 
 
-def settle(subject: Subject) -> tuple[Subject, Observed]:
+def settle(subject: Subject, rows: int = 12) -> tuple[Subject, Observed]:
     """The subject with the eps that the layer really uses, if it is one that nobody can tell it; and its outputs."""
-    asked = subject, observe(subject)
+    asked = subject, observe(subject, rows)
     if subject.layer.traits.takes_eps or any(out.shape != call.x.shape for call, out, _ in asked[1]):
         return asked
-    settings = (replace(subject.settings, eps=eps) for eps in _own_eps(subject))
+    settings = (replace(subject.settings, eps=eps) for eps in _own_eps(subject, rows))
     others = [subject._replace(settings=each) for each in settings]
-    return min([asked, *((other, observe(other)) for other in others)], key=lambda each: _mistakes(each[1]))
+    found = min([asked, *((other, observe(other, rows)) for other in others)], key=lambda each: _mistakes(each[1]))
+    if rows == _PRIME or np.isfinite(_mistakes(found[1])):
+        return found
+    # What mixes up the axes of an image may still show its eps where the image is one place.
+    single, _ = settle(subject, _PRIME)
+    return single, observe(single, rows)
 
 
 def _mistakes(seen: Observed) -> float:
@@ -45,14 +50,14 @@ def _mistakes(seen: Observed) -> float:
     return float("inf") if reading is None else len(reading.codes)
 
 
-def _own_eps(subject: Subject) -> list[float]:
+def _own_eps(subject: Subject, rows: int) -> list[float]:
     """What eps may be, from the slope of out over x where the variance is next to nothing: out is x * gamma / root.
 
     With sqrt(var + eps) the root is sqrt(eps) there, with sqrt(var) + eps or without a root it is eps; gamma may
     have been forgotten.  A guess that follows the variance is none.
     """
     found: list[float] = []
-    for guesses in zip(*(_guesses(subject, spread) for spread in _TINY), strict=True):
+    for guesses in zip(*(_guesses(subject, spread, rows) for spread in _TINY), strict=True):
         small, large = guesses
         if abs(small - large) > _AGREE * small or not 0 < small < 1:
             continue
@@ -63,8 +68,8 @@ def _own_eps(subject: Subject) -> list[float]:
     return list(dict.fromkeys(found))
 
 
-def _guesses(subject: Subject, spread: float) -> list[float]:
-    batch = subject.probe(1)
+def _guesses(subject: Subject, spread: float, rows: int) -> list[float]:
+    batch = subject.probe(1, rows)
     centred = batch.x - batch.x.mean(axis=0)
     x = spread * centred / np.sqrt(batch_statistics(batch.x).var)
     # Without beta, whose digits would drown those of x.
@@ -126,6 +131,6 @@ def _mixes_axes(subject: Subject, entangled: bool) -> str:
     """How an image layer whose channels meet, or that is right for images of one place, mixes up its axes."""
     if "(N, C, H, W)" in subject.layer.traits.recognised and entangled:
         return "the channels of an image meet"
-    single = read(observe(subject, _PRIME), test=False)
+    single = read(settle(subject, _PRIME)[1], test=False)
     right = single is not None and not single.codes
     return "images of one place are normalized as they should be, and others are not" if right else ""

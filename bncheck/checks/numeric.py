@@ -233,7 +233,8 @@ class Numeric:
         if self.entangled:
             return self._one_by_one(f, at, scale)
         # Part of a batch fills the cache as it is, and copies beside it would not fit.
-        return self._run(f, at, self.dout, scale, linear, whole=self.share < 1 or not self.layer.traits.packs)
+        whole = self.share < 1 or not self.layer.traits.packs or self.layer.traits.compiles
+        return self._run(f, at, self.dout, scale, linear, whole)
 
     def _one_by_one(self, f: Function, at: Array, scale: Array) -> Derivative:
         """Of a layer whose columns meet: all entries as the rows of a single column."""

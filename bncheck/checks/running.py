@@ -56,7 +56,7 @@ def check(subject: Subject, reading: Reading | None) -> Outcome:
     if not subject.layer.traits.keeps_statistics:
         return Outcome((), "the layer keeps none")
     steps = list(_steps(subject))
-    if any(new is None for _, new, _ in steps):
+    if not steps or any(new is None for _, new, _ in steps):
         return Outcome((), "the layer shows none")
     odd = [s.shape for _, new, call in steps for s in new if s.shape != call.x.shape[1:]]
     if odd:

@@ -15,16 +15,19 @@ from bncheck.checks.probes import Outcome, Subject
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.findings.catalogue import CATALOGUE
 from bncheck.findings.explained import worst
-from bncheck.findings.normalization import ROOT_ALONE, Reading, Way, definition, nearest, read
+from bncheck.findings.normalization import ROOT_ALONE, Observed, Reading, Way, definition, nearest, read
 from bncheck.layers.protocol import Call
 from bncheck.report import Finding
 from bncheck.vocabulary import Mode, Severity
 
 _MANY = 300
+_FEW = 6
+_BATCHES = 3
+_EXACT = 1e-6
 # A layer that keeps 0.99 of what was, and cannot be told otherwise, is still 5% short of the batch by then.
 _CONVERGED = 0.1
 
-_OBJECTS = ("class", "torch module", "torch class", "flax module", "equinox module")
+_OBJECTS = ("class", "torch module", "torch class", "flax module", "equinox module", "JAX class")
 
 
 class Trained(NamedTuple):
@@ -40,6 +43,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     if traits.keeps_none_by_choice and not traits.keeps_statistics:
         evidence = "it was told to keep no running statistics, and normalizes by the batch's in both modes"
         return Outcome((CATALOGUE["BN411"].noted("test mode", evidence),), "there is none, by choice")
+    if not traits.keeps_statistics and traits.takes_statistics and traits.has_test_mode:
+        return _of_given(subject, train)
     if not traits.keeps_statistics and not an_object:
         return Outcome((), "a plain function without running statistics has none")
     if not (traits.has_test_mode and (traits.keeps_statistics or not an_object)):
@@ -48,7 +53,8 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
     try:
         trained = _train(subject)
         if trained is None:
-            return Outcome((), "not examined: the layer does not show its running statistics")
+            found = tuple(_convergence(subject)) if train and not train.codes else ()
+            return Outcome(found, "not examined: the layer does not show its running statistics")
         # What training or the statistics themselves have shown is no second mistake here.
         held = {f.code for f in averages.check(subject, train).findings if f.severity is Severity.ERROR}
         excused = train.ways[1:] if train else ()
@@ -65,10 +71,23 @@ def check(subject: Subject, train: Reading | None) -> Outcome:
         return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
 
 
+def _of_given(subject: Subject, train: Reading | None) -> Outcome:
+    """Test mode of a function whose caller keeps the running statistics."""
+    rng, d = np.random.default_rng(13), subject.probe(6).d
+    given = Trained(None, Statistics(rng.normal(size=d), rng.uniform(0.5, 2, d)))
+    try:
+        findings = [*_normalization(subject, given, train, train.ways[1:] if train else ())]
+        findings += _independence(subject, given, train)
+    except LayerRaised as raised:
+        code = "BN008" if isinstance(raised, NotImplementedByLayer) else "BN001"
+        return Outcome((CATALOGUE[code].found("test mode", str(raised)),), str(raised))
+    return Outcome(tuple(_folded(findings)), "the statistics that it is given, row by row, twice the same")
+
+
 def _train(subject: Subject, eps: float | None = None) -> Trained | None:
     state: object = None
     running: Statistics | None = None
-    for seed in (6, 7, 8):
+    for seed in range(6, 6 + _BATCHES):
         batch = subject.probe(seed)
         given = None
         if state is None and subject.layer.traits.starts_anywhere:
@@ -112,6 +131,21 @@ def _independence(subject: Subject, trained: Trained, train: Reading | None) -> 
         yield CATALOGUE["BN409"].found("out", f"row 0 of out changes {moves} when only other rows of x do")
     elif out.shape == batch.x.shape and _same(out, changed):
         yield CATALOGUE["BN409"].found("out", "out is the same for another x")
+    elif out.shape == batch.x.shape and (evidence := _counts_rows(subject, batch, trained, out)):
+        yield CATALOGUE["BN409"].found("out", evidence)
+
+
+def _counts_rows(subject: Subject, batch: Batch, trained: Trained, out: Array) -> str:
+    """Whether rows come out otherwise where fewer stand beside them; a layer may refuse to take fewer."""
+    few = batch._replace(x=batch.x[:_FEW], dout=batch.dout[:_FEW])
+    try:
+        _, alone, _ = _test(subject, few, trained)
+    except LayerRaised:
+        return ""
+    if alone.shape != few.x.shape or _same(alone, out[:_FEW]):
+        return ""
+    moves = f"by up to {np.nanmax(np.abs(alone - out[:_FEW])):.3g}"
+    return f"the first {_FEW} rows of out change {moves} when the others do not come with them"
 
 
 def _normalization(
@@ -120,7 +154,8 @@ def _normalization(
     seen = []
     for eps in subject.epsilons():
         # An object may take its eps once and for all, when it is made.
-        held = (trained if eps == subject.settings.eps else _train(subject, eps)) or trained
+        is_given = trained.state is None
+        held = (trained if is_given or eps == subject.settings.eps else _train(subject, eps)) or trained
         for seed in (10, 11):
             call, out, _ = _test(subject, subject.probe(seed), held, eps)
             seen.append((call, out, subject.allowed(call)))
@@ -130,6 +165,8 @@ def _normalization(
     if any(not np.isfinite(out).all() for _, out, _ in seen):
         yield CATALOGUE["BN003"].found("out", "out is not finite in test mode")
     reading = read(seen, True, excused)
+    if reading is None and _unbiased(subject, seen, excused):
+        return
     if reading is None:
         yield CATALOGUE["BN412"].found("test mode", nearest(seen, test=True))
         return
@@ -138,6 +175,25 @@ def _normalization(
     apart = train is not None and reading.denominator is not train.denominator
     if train and apart and not reading.codes and {"BN302", "BN303", "BN304"} & set(train.codes):
         yield CATALOGUE["BN404"].found("test mode", f"test mode computes {reading.said}, and training {train.said}")
+
+
+def _unbiased(subject: Subject, seen: Observed, excused: tuple[Way, ...]) -> bool:
+    """Whether it divides its averages by 1 - kept**steps, so that they lean no more to the zeros they began with.
+
+    The divisor is the same for all columns and both statistics, and is 1 after many steps.
+    """
+    call, out, _ = seen[0]
+    running = call.running
+    assert running is not None
+    with np.errstate(all="ignore"):
+        slope = (out[1] - out[0]) / (call.x[1] - call.x[0])
+        factor = float(np.median(((call.gamma / slope) ** 2 - call.settings.eps) / running.var))
+    known = 1 / (1 - subject.settings.momentum**_BATCHES)
+    if not 1 < factor < np.inf or (subject.layer.traits.takes_momentum and abs(factor - known) > _EXACT * known):
+        return False
+    grown = [(c._replace(running=Statistics(*(factor * one for one in c.running or ()))), o, a) for c, o, a in seen]
+    reading = read(grown, True, excused)
+    return reading is not None and not reading.codes and not list(_convergence(subject))
 
 
 def _convergence(subject: Subject) -> Iterator[Finding]:
@@ -169,7 +225,6 @@ def _folded(findings: list[Finding]) -> list[Finding]:
 
 
 def _with(batch: Batch, x: Array) -> Batch:
-
     return batch._replace(x=x)
 
 

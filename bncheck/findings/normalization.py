@@ -219,7 +219,9 @@ def _statistics(ways: tuple[Way, ...], call: Call) -> tuple[Array, Array]:
             assert call.running is not None
             found.append(call.running[k])
         else:
-            found.append(axes(call.x)[k] * (1.0, variance(len(call.x)))[k])
+            taken = axes(call.x)[k]
+            # Each is of so many entries: of N, of D or of all.
+            found.append(taken * (1.0, variance(call.x.size // taken.size))[k])
     return found[0], found[1]
 
 

@@ -97,6 +97,9 @@ def _named(case: Case, fit: Fit) -> list[Diagnosis]:
     names = _whole(fit, factors, case.train, said)
     if names is None:
         shared = next((n for n, f in factors.items() if fit.matches(0, f)), None)
+        if shared == "0" and (np.abs(case.dx) > case.allowed).any():
+            # No factor of all: the other two carry nothing of dout but two sums a column.
+            return [Diagnosis("BN110", f"{said}: nothing of the direct path, entry by entry that of dout, is in it")]
         if shared is None and (placed := _placed(case, fit)).code == "BN109":
             return [placed]
         base = factors[shared] if shared else fit.coefficients[0]

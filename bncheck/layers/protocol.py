@@ -61,6 +61,8 @@ class Traits(NamedTuple):
     """One sentence, as ``--verbose`` shows it: what was found, and by which conventions it is called."""
     packs: bool = True
     """Takes any number of columns; otherwise only as many as the batch has."""
+    compiles: bool = False
+    """Every new shape of x costs it more than many passes in a known one, as what is compiled does."""
     apart: bool = False
     """Of a block of columns it makes what it makes of them among the others, by construction: nobody need look."""
     takes_eps: bool = True
@@ -71,16 +73,22 @@ class Traits(NamedTuple):
     differentiates_test_mode: bool = False
     """Its backward follows a test-mode forward too, as automatic differentiation does."""
     has_backward: bool = True
+    unchecked: str = ""
+    """What speaks of being its backward pass, if it has none that could be called."""
     has_test_mode: bool = True
     by_gradients: bool = False
     """Its test mode is where gradients are off: eval() by itself leaves it in training."""
     keeps_statistics: bool = True
+    takes_statistics: bool = False
+    """Somebody else keeps them: its test mode is given the statistics that it normalizes by."""
     keeps_none_by_choice: bool = False
     """It was told to keep no running statistics, as PyTorch's track_running_stats=False tells it."""
     bare: bool = False
     """It has no gamma and no beta, and they are applied to what it returns."""
     starts_anywhere: bool = True
     """Running statistics can be set before a pass; otherwise they are what earlier passes made them."""
+    unreached: str = ""
+    """One clause: what of it no pass goes through here."""
     widest: DTypeLike = "longdouble"
     """The widest dtype that the layer accepts; float64, say, for a layer of PyTorch's."""
     source: tuple[str, ...] = ()

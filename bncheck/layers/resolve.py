@@ -13,6 +13,7 @@ from bncheck.errors import BadInput
 from bncheck.layers.classes import finding as classes
 from bncheck.layers.classes import pairs as method_pairs
 from bncheck.layers.functions import finding as functions
+from bncheck.layers.functions.factories import makers
 from bncheck.layers.loading.files import load
 from bncheck.layers.obstacles import obstacle
 from bncheck.layers.protocol import Layer
@@ -58,7 +59,8 @@ def resolve(target: str, isolate: bool = False) -> Resolved:
     if len(barred) == len(found):
         raise BadInput(f"{loaded.path} cannot be checked: {barred[found[0].name]}", _glue(module))
     left = tuple(layer for layer in found if layer.name not in barred)
-    notes = [*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items()), *passed]
+    unreached = [f"{layer.name}: {layer.traits.unreached}" for layer in left if layer.traits.unreached]
+    notes = [*loaded.notes, *(f"{name} was left out: {said}" for name, said in barred.items()), *passed, *unreached]
     return Resolved(left, tuple(notes))
 
 
@@ -117,7 +119,11 @@ def _finders() -> list[Any]:
 
 
 def _numpy(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
+    enclosed = list(makers(names, tree, wanted))
+    names = {name: one for name, one in names.items() if name not in [maker.name for maker in enclosed]}
     made: list[Layer] = [*functions.find(names, tree, path, wanted)]
+    for name, passes, text in enclosed:
+        made += [replace(one, name=f"{path.rpartition('/')[2]}:{name}") for one in functions.find(passes, text, path)]
     inside = {} if made else method_pairs.free(names, tree, wanted)
     found = functions.find(inside, tree, path, (wanted or "").partition(".")[2] or None) if inside else []
     if found:

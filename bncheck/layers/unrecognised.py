@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bncheck.layers.classes.passes import forward_of
-from bncheck.layers.functions.binding import role_of
+from bncheck.layers.functions.naming import role_of
 from bncheck.layers.functions.pairs import OTHERS, member
 from bncheck.layers.loading.files import Loaded
 from bncheck.layers.protocol import Layer

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bncheck.layers.functions.binding import CONTEXTS, plain
+from bncheck.layers.functions.naming import CONTEXTS, plain
 from bncheck.layers.functions.pairs import OTHERS, member
 from bncheck.layers.titles import speaks_of_layer
 

@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
-from bncheck.layers.conventions import spelled
 from bncheck.layers.dotted import Settings
 from bncheck.layers.enumerations import modes_of
 from bncheck.layers.functions.answering import Answering, role_in
+from bncheck.layers.functions.evidence import role_by_use, switch_of
+from bncheck.layers.functions.naming import (
+    ANSWERED,
+    CONTEXTS,
+    DICTS,
+    FLAGS,
+    LABELS,
+    LEFT,
+    RUNNING_KEYS,
+    SIDES,
+    STANDARD_KEYS,
+    START,
+    TEST_WORDS,
+    TRAIN_WORDS,
+    is_kept,
+    plain,
+    role_of,
+)
 from bncheck.layers.functions.source import Source, Uses
 
 Function = Callable[..., Any]
 Values = dict[str, Any]
 Items = list[tuple[str, Any]]
 """Results, each by the name that it has in the return statement, "" where it has none."""
-
-WORDS = {
-    "x": "x input inputs inp data z a h u xin batch inputdata features activations tensor zl inputx",
-    "gamma": "gamma gammas g scale scaler weight weights w gain",
-    "beta": "beta betas betta b shift bias biases offset",
-    "eps": "eps epsilon e epsi varianceepsilon bneps bnepsilon",
-    "momentum": "momentum mom decay decayrate alpha rho bnmomentum runningmomentum movingdecay bndecay emadecay",
-    "mode": "mode modes phase",
-    "train": "training train istraining istrain trainflg trainflag trainmode trainingmode phasetrain trainphase",
-    "index": "i index idx layeridx layerindex layerid lidx",
-    "test": "test testing inference istest eval testmode isinference iseval infer evalmode evaluate testflag",
-}
-ROLES = {word: role for role, words in WORDS.items() for word in words.split()}
-KEPT = r"running|moving|mov|run|ema|pop|population|global|test|new|next|updated"
-AVERAGED = rf"(?:{KEPT})*(?:avg|average)?"
-MEAN = re.compile(rf"(?:bn|batch)?{AVERAGED}(?:means?|mu|miu)(?:{KEPT}|avg)?|(?:{KEPT}|r)m")
-VAR = re.compile(
-    rf"(?:bn|batch)?{AVERAGED}(?:vars?|variances?|sigma|sigma2|sigmasq|std|sd)(?:{KEPT}|avg)?|(?:{KEPT}|r)v"
-)
-STATISTICS = (("mean", MEAN), ("var", VAR))
-DICTS = "bnparam bnparams param params config bnconfig parameters cfg opts options hparams state stats bnstate settings"
-ANSWERED = ("gamma", "beta", "mean", "var", "eps", "momentum")
-LABELS = "name scope label prefix suffix key"
-GRADS = "grads gradients grad gradient dparams dparam derivatives gradstore gradbuffers"
-CACHES = "cache caches saved ctx context memory mem tape tmp stored state bncache c cached forwardcache intermediates"
-CONTEXTS = "ctx ctxt context self_ctx"
-OUTS = "out y output outputs yout result"
-TRAIN_WORDS = "train training tr fit learn"
-TEST_WORDS = "test testing eval evaluate inference infer predict val valid validation"
-STANDARD_KEYS = (("mode", "mode"), ("eps", "eps"), ("momentum", "momentum"))
-RUNNING_KEYS = (("running_mean", "mean"), ("running_var", "var"))
-START = {"mean": "zeros", "var": "ones"}
-
-
-def plain(name: str) -> str:
-    return spelled(name).lower().replace("_", "")
-
-
-def role_of(name: str) -> str:
-    """The part that an argument of this name plays in a forward pass; "" where the name says nothing."""
-    word = plain(name)
-    statistic = (role for role, pattern in STATISTICS if pattern.fullmatch(word))
-    return ROLES.get(word) or next(statistic, "") or ROLES.get(re.sub(r"^bn|bn$", "", word), "")
-
-
-def is_kept(name: str) -> bool:
-    """Says of itself that it lasts longer than a batch."""
-    return role_of(name) in START and re.search(KEPT, plain(name)) is not None
-
-
-def is_of_batch(name: str) -> bool:
-    """Says of itself that it is one batch's."""
-    return plain(name).startswith(("batch", "sample")) and not is_kept(name)
-
-
-def is_settings(name: str) -> bool:
-    """new_state is the state that came back."""
-    word = plain(name)
-    stem = re.sub(r"^(new|updated|next)|(new|updated|next|out)$", "", word)
-    return stem in DICTS.split() and (stem != word or stem not in CACHES.split())
-
-
-def gradient_of(name: str) -> str:
-    """x, gamma or beta; "" where the name does not say."""
-    word = plain(name)
-    if "gamma" in word or "scale" in word or "weight" in word or word in ("dg", "dw", "gradg", "gradw"):
-        return "gamma"
-    if "beta" in word or "betta" in word or "shift" in word or "bias" in word or word in ("db", "gradb"):
-        return "beta"
-    return "x" if role_of(re.sub(r"^(d|grad|gradient|delta)", "", word)) == "x" else ""
 
 
 class Slot(NamedTuple):
@@ -174,6 +120,8 @@ def bindings(function: Function, name: str, source: Source) -> list[Binding]:
     words = [word.lower() for word in source.words(name)]
     spoken = [next((word for word in words if word in known.split()), "") for known in (TRAIN_WORDS, TEST_WORDS)]
     members = [found for one in signature(function, name, source) if (found := modes_of(one, function))]
+    slots, switch = _switched(slots, function, name, source)
+    members += [switch] if switch else []
     first = Binding(
         tuple(slots),
         members[0] if members else (spoken[0] or "train", spoken[1] or "test"),
@@ -193,11 +141,28 @@ def _slots(function: Function, name: str, source: Source) -> list[Slot]:
         if one.kind is one.VAR_POSITIONAL:
             continue
         slot = _slot(one, source.uses(name, one.name), taken)
+        if slot.roles() == [""]:
+            used = role_by_use(source, name, one.name)
+            slot = slot._replace(role="" if used in taken or (used == "none" and not slot.needed) else used)
         if slot.role or slot.needed or slot.keys is not None or slot.parts:
             slots.append(slot)
             taken |= set(slot.roles())
     keyed = source.keyed(name)
     return [slot._replace(role=keyed.get(slot.name, "")) if slot.roles() == [""] else slot for slot in slots]
+
+
+def _switched(slots: list[Slot], function: Function, name: str, source: Source) -> tuple[list[Slot], Any]:
+    """With the argument that the code compares with two values of its own as the mode; and these."""
+    space = getattr(inspect.unwrap(function), "__globals__", {})
+    for i, slot in enumerate(slots):
+        keys = [key for key, role in slot.keys or () if role in FLAGS]
+        asked = [""] if slot.keys is None and not slot.parts and slot.role in ("", *FLAGS) else keys
+        for key in asked:
+            if found := switch_of(source, name, slot.name, space, key):
+                theirs = slot.keys and tuple((one, "mode" if one == key else role) for one, role in slot.keys)
+                changed = slot._replace(keys=theirs) if key else slot._replace(role="mode")
+                return [*slots[:i], changed, *slots[i + 1 :]], tuple(found)
+    return slots, None
 
 
 def _dealt(slots: list[Slot]) -> tuple[list[Slot], tuple[str, ...]]:
@@ -232,9 +197,12 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
         asked = (*((text, role_in(text, role_of)) for text in uses.computed), *((k, role_of(k)) for k in uses.keys))
         return made._replace(keys=tuple((text, role) for text, role in asked if role in ANSWERED), answers=True)
     roles = [(key, _typed(role_of(key), default)) for key, default in uses.keys.items() if role_of(key)]
+    if "x" in [role for _, role in roles]:
+        roles += [(key, SIDES[plain(key)]) for key in uses.keys if plain(key) in SIDES]
     if plain(one.name) in CONTEXTS.split() and uses.labelled is False and not uses.keys:
         return made._replace(keys=(), dotted=True)
-    dotted = [(name, role_of(name)) for name in uses.dotted if role_of(name)]
+    roles = _without_batchs(roles)
+    dotted = _without_batchs([(name, role_of(name)) for name in uses.dotted if role_of(name)])
     if dotted and not roles and not role_of(one.name):
         return made._replace(keys=tuple((key, role) for key, role in dotted if role not in taken), dotted=True)
     if roles or (not role_of(one.name) and plain(one.name) in DICTS.split() and not uses.parts):
@@ -243,7 +211,14 @@ def _slot(one: inspect.Parameter, uses: Uses, taken: set[str]) -> Slot:
     if len(parts) > 1 and all(parts):
         return made._replace(parts=parts)
     role = "label" if plain(one.name) in LABELS.split() else _typed(role_of(one.name), default)
+    role = "left" if default is False and plain(one.name) in LEFT.split() else role
     return made._replace(role="" if role in taken else role)
+
+
+def _without_batchs(roles: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """std beside running_var is one batch's."""
+    kept = {role for name, role in roles if is_kept(name)}
+    return [(name, role) for name, role in roles if role not in kept or is_kept(name)]
 
 
 def _typed(role: str, default: Any) -> str:

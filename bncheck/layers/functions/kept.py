@@ -30,29 +30,35 @@ class Home(NamedTuple):
     """Where one value is kept: a global, or an entry of one."""
 
     name: str
-    key: str | int | None
-    """Of a list with one entry a layer, the first."""
+    key: str | int | tuple[Any, str] | None
+    """Of a list with one entry a layer, the first; two of a dict with one dict a layer."""
 
     @property
     def said(self) -> str:
-        return self.key if isinstance(self.key, str) else self.name
+        last = self.key[1] if isinstance(self.key, tuple) else self.key
+        return last if isinstance(last, str) else self.name
 
 
 class Keeper:
-    """The globals that a layer's functions write into, and what they held before the first call."""
+    """The globals that a layer's functions write into, what they enclose, and what both held before the first call."""
 
     def __init__(self, source: Source, functions: dict[str, Any]) -> None:
         found = [inspect.unwrap(one) for one in functions.values() if one is not None]
         self.space: dict[str, Any] = next((one.__globals__ for one in found if hasattr(one, "__globals__")), {})
+        self.cells = {name: cell for one in found if _is_theirs(one) for name, cell in _enclosed(one)}
         names = set[str]().union(*(written(source, name) for name in functions))
-        self.names = sorted(name for name in names if not isinstance(self.space.get(name), ModuleType))
+        names = {name for name in names if not isinstance(self.space.get(name), ModuleType)}
+        self.names = sorted(names - self.cells.keys())
         self.start = self.held()
 
     def held(self) -> Held:
         """What it holds now, as a copy."""
-        return {name: _copied(self.space[name]) for name in self.names if name in self.space}
+        ours = {name: _copied(self.space[name]) for name in self.names if name in self.space}
+        return ours | {name: _deep(cell.cell_contents) for name, cell in self.cells.items()}
 
     def restore(self, held: Held) -> None:
+        for name, cell in self.cells.items():
+            cell.cell_contents = _deep(held[name])
         for name in self.names:
             value = held.get(name)
             if name not in held:
@@ -64,6 +70,21 @@ class Keeper:
                     setattr(value.owner, key, _deep(one))
             else:
                 self.space[name] = _deep(value)
+
+
+def _is_theirs(function: Any) -> bool:
+    return hasattr(function, "__code__") and not str(function.__module__).startswith("bncheck.")
+
+
+def _enclosed(function: Any) -> Iterator[tuple[str, Any]]:
+    """The variables of the function around it that hold data, of whatever has a value already."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        try:
+            value = cell.cell_contents
+        except ValueError:  # it gets its value later
+            continue
+        if not callable(value) and not isinstance(value, ModuleType):
+            yield name, cell
 
 
 def written(source: Source, function: str, depth: int = 2) -> set[str]:
@@ -96,6 +117,8 @@ def places(held: Held) -> Iterator[tuple[Home, Any]]:
         inner = value.values if isinstance(value, Attributes) else value
         if isinstance(inner, dict):
             yield from ((Home(name, key), one) for key, one in inner.items() if isinstance(key, str))
+            deeper = [(key, one) for key, one in inner.items() if isinstance(one, dict)]
+            yield from ((Home(name, (key, k)), v) for key, one in deeper for k, v in one.items() if isinstance(k, str))
         elif isinstance(inner, list) and inner:
             yield Home(name, 0), inner[0]
         else:
@@ -110,6 +133,11 @@ def placed(held: Held, home: Home, value: Any) -> Held:
         return {**held, name: value}
     if isinstance(key, int):
         return {**held, name: [value, *(old or [])[1:]]}
+    if isinstance(key, tuple):
+        outer, inner = key
+        whole = old.values if isinstance(old, Attributes) else old or {}
+        changed = {**whole, outer: {**whole.get(outer, {}), inner: value}}
+        return {**held, name: old._replace(values=changed) if isinstance(old, Attributes) else changed}
     if isinstance(old, Attributes):
         return {**held, name: old._replace(values={**old.values, key: value})}
     return {**held, name: {**(old or {}), key: value}}

@@ -14,13 +14,14 @@ from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import NotImplementedByLayer
 from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.answering import Answering
 from bncheck.layers.functions.binding import Binding, Values
 from bncheck.layers.functions.excuses import called
 from bncheck.layers.functions.kept import Held, Home, Keeper, placed, places
 from bncheck.layers.functions.layouts import ROWS, Layout
 from bncheck.layers.functions.pairs import Pair
-from bncheck.layers.functions.results import array_in, flat, listed, told, with_written
+from bncheck.layers.functions.results import array_in, flat, listed, told, unstacked, with_written
 from bncheck.layers.functions.source import Source
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -71,16 +72,16 @@ class FunctionPass:
         return State(dicts, self.running(), self.held)
 
     def running(self) -> Statistics | None:
-        found = [self._statistic(role) for role in by.START]
+        found = [self._statistic(role) for role in naming.START]
         mean, var = (None if one is None else vector(one, self.call.x.shape[1]) for one in found)
         return None if mean is None or var is None else Statistics(mean, var)
 
     def _statistic(self, role: str) -> Any:
         taken = role in self.layer.binding.named
-        ours = [(name, item) for name, item in self.items if by.role_of(name) == role and item is not None]
+        ours = [(name, item) for name, item in self.items if naming.role_of(name) == role and item is not None]
         # The batch's own is for the caller to average, unless it goes in under that name too.
-        ours = [(name, item) for name, item in ours if name in self.passed or not by.is_of_batch(name)]
-        ours.sort(key=lambda one: not by.is_kept(one[0]))
+        ours = [(name, item) for name, item in ours if name in self.passed or not naming.is_of_batch(name)]
+        ours.sort(key=lambda one: not naming.is_kept(one[0]))
         if taken and ours:
             return ours[0][1]
         answered = [one for made in self.passed.values() if isinstance(made, Answering) for one in made.entries()]
@@ -89,17 +90,30 @@ class FunctionPass:
         dicts = [value for value in self.passed.values() if isinstance(value, dict)]
         returned = [(name, item) for name, item in self.items if isinstance(item, dict)]
         # A dict of settings that comes back is newer than the one that went in; a cache may hold what was before.
-        newer = [item for name, item in returned if by.is_settings(name) or by.plain(name) in by.DICTS.split()]
+        newer = [
+            item for name, item in returned if naming.is_settings(name) or naming.plain(name) in naming.DICTS.split()
+        ]
         for made in newer + dicts + [item for _, item in returned]:
-            for key, value in made.items():
-                known = isinstance(key, str) and by.role_of(key) == role
-                if known and value is not None and (by.is_kept(key) or any(made is one for one in newer + dicts)):
+            for key, value in sorted(made.items(), key=lambda one: not naming.is_kept(str(one[0]))):
+                known = isinstance(key, str) and naming.role_of(key) == role
+                if known and value is not None and (naming.is_kept(key) or any(made is one for one in newer + dicts)):
                     return value
+        if taken and (packed := [one for name, one in self.packed() if naming.role_of(name) == role]):
+            return packed[0]
         for slot in self.layer.binding.slots:
             value = self.passed.get(slot.name)
             if value is not None and role in (slot.role, *slot.parts):
                 return value[slot.parts.index(role)] if slot.parts else value
         return dict(places(self.held)).get(self.layer.homes[role]) if role in self.layer.homes else None
+
+    def packed(self) -> by.Items:
+        """What says of itself that it lasts, of the tuples that are written out among the results."""
+        made_of = self.layer.source.made_of(self.layer.pair.forward_name, len(self.items))
+        pairs = [
+            (names, item) for names, (_, item) in zip(made_of, self.items, strict=False) if type(item) in (tuple, list)
+        ]
+        laid = [one for names, item in pairs for one in zip(names, item, strict=False)]
+        return [(name, one) for name, one in laid if naming.is_kept(name) and one is not None]
 
     @property
     def written(self) -> tuple[str, ...]:
@@ -243,6 +257,10 @@ class FunctionLayer:
             "zeros": parameter(np.zeros_like(call.gamma)),
             "ones": parameter(np.ones_like(call.gamma)),
             "none": None,
+            "left": True,
+            "rows": len(call.x),
+            "columns": call.x.shape[1],
+            "one": 1,
             "label": "",
             "index": 0,
             "state": {key: {k: deepcopy(v) for k, v in made.items()} for key, made in state.dicts.items()},
@@ -263,7 +281,7 @@ class FunctionLayer:
 
     def find_out(self, items: by.Items, shape: tuple[int, ...]) -> Any:
         fits = [(name, item) for name, item in items if (made := array_in(item)) is not None and made.shape == shape]
-        fits.sort(key=lambda one: (by.plain(one[0]) not in by.OUTS.split(), isinstance(one[1], list)))
+        fits.sort(key=lambda one: (naming.plain(one[0]) not in naming.OUTS.split(), isinstance(one[1], list)))
         arrays = [item for _, item in items if isinstance(item, np.ndarray | np.number)]
         return fits[0][1] if fits else next(iter(arrays), None)
 
@@ -275,7 +293,9 @@ class FunctionLayer:
 
     def results(self, result: Any) -> by.Items:
         """What a backward pass returned, by name."""
-        return flat(result, lambda count: self._names(self.pair.backward_name, count))
+        name = self.pair.backward_name
+        result = unstacked(result, lambda count: self.source.made_of(name, count))
+        return flat(result, lambda count: self._names(name, count))
 
     def gradients(self, made: FunctionPass, result: Any) -> Gradients:
         items = self.results(result)

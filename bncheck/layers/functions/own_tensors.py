@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.pairs import Pair
 from bncheck.layers.isolation import guarded, quiet
 
@@ -55,8 +55,10 @@ def over_arrays(pair: Pair, tensor: Any) -> Pair:
 
 def _run(function: Callable[..., Any], tensor: Any, arguments: Any, options: Any) -> tuple[Any, dict[str, Any]]:
     given = inspect.signature(function).bind(*arguments, **options).arguments
-    leaves = {role: leaf(tensor, given[name]) for name in given if (role := by.role_of(name)) in LEAVES}
-    return function(**given | {name: leaves[role] for name in given if (role := by.role_of(name)) in leaves}), leaves
+    leaves = {role: leaf(tensor, given[name]) for name in given if (role := naming.role_of(name)) in LEAVES}
+    return function(
+        **given | {name: leaves[role] for name in given if (role := naming.role_of(name)) in leaves}
+    ), leaves
 
 
 def leaf(tensor: Any, array: Array) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.functions.binding import Items, gradient_of, plain
+from bncheck.layers.functions.binding import Items
+from bncheck.layers.functions.naming import gradient_of, plain
 
 
 def listed(value: Any) -> Array | None:
@@ -78,6 +79,10 @@ def with_written(result: Any, dicts: list[tuple[dict[str, Any], dict[str, Any]]]
         # In a dict of other things gamma is gamma, and dgamma its gradient.
         if not old or plain(str(key)).startswith(("d", "grad"))
     }
+    new = [(key, value) for made, old in dicts for key, value in made.items() if value is not old.get(key)]
+    # As bottom["diff"] beside bottom["data"].
+    beside = [value for key, value in new if plain(str(key)) == "diff"]
+    found |= {"dx": beside[0]} if len(beside) == 1 and found else {}
     first = result[0] if isinstance(result, tuple | list) and result else result
     return (found if first is None else {**found, "dx": first}) if found else result
 
@@ -88,15 +93,54 @@ def _laid(made: dict[str, Any], old: dict[str, Any]) -> Iterator[tuple[str, Any]
         yield from value.items() if isinstance(value, dict) and not old.get(key) else [(key, value)]
 
 
+def unstacked(result: Any, made_of: Callable[[int], list[tuple[str, ...]]]) -> Any:
+    """With a dict, by name, in place of a result that np.stack has made of several."""
+    if not isinstance(result, tuple | list) or listed(result) is not None:
+        return result
+    pairs = zip(result, made_of(len(result)), strict=False)
+    laid = [_by_name(one, said) for one, said in pairs]
+    return tuple(laid) if len(laid) == len(result) else result
+
+
+def _by_name(value: Any, parts: tuple[str, ...]) -> Any:
+    is_stack = isinstance(value, np.ndarray) and len(parts) > 1 and len(_rows(value, parts)) == len(parts)
+    return dict(zip(_names(parts), _rows(value, parts), strict=True)) if is_stack else value
+
+
+def _rows(value: Array, parts: tuple[str, ...]) -> Array:
+    """Those of what was joined end to end, too."""
+    joined = value.ndim == 1 and len(value) % len(parts) == 0
+    return value.reshape(len(parts), -1) if joined else value
+
+
+def _names(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return parts if all(parts) and len(set(parts)) == len(parts) else tuple(map(str, range(len(parts))))
+
+
+def _gradients_in(result: dict[Any, Any]) -> Items:
+    """In a dict of gradients w is dw; in one of gradients and other things it is not."""
+    marked = {key: value for key, value in result.items() if _is_marked(str(key))}
+    result = marked if {"gamma", "beta"} <= {gradient_of(str(key)) for key in marked} else result
+    names = [str(key) for key in result]
+    names = [name if gradient_of(name) or not gradient_of(f"d{name}") else f"d{name}" for name in names]
+    return list(zip(names, result.values(), strict=True))
+
+
+def _is_marked(key: str) -> bool:
+    """dgamma and grad_gamma in a dict that holds gamma too."""
+    return bool(gradient_of(key)) and plain(key).startswith(("d", "grad"))
+
+
 def flat(result: Any, names: Callable[[int], list[str]]) -> Items:
     """The results one by one; dicts of gradients and nested lists are laid flat."""
     if isinstance(result, dict):
-        return [(str(key), value) for key, value in result.items()]
+        return _gradients_in(result)
     if not isinstance(result, tuple | list) or listed(result) is not None:
         return list(zip(names(1), [result], strict=False))
     if any(isinstance(one, dict) for one in result):
         pairs = zip(names(len(result)), result, strict=True)
-        return [item for name, one in pairs for item in (one.items() if isinstance(one, dict) else [(name, one)])]
+        each = (_gradients_in(one) if isinstance(one, dict) else [(name, one)] for name, one in pairs)
+        return [item for items in each for item in items]
     laid = list[Any]()
     for one in result:
         laid += one if isinstance(one, tuple | list) and listed(one) is None else [one]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 RESHAPING = "reshape transpose squeeze ravel flatten astype copy swapaxes asarray array moveaxis T"
+STACKING = "stack vstack row_stack array asarray concatenate hstack"
 
 _OF_ARRAYS = {"np", "numpy", "cupy", "cp", "xp", "jnp", "torch", "tf"}
 
@@ -34,6 +35,7 @@ class Source:
         nodes = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
         self.functions = {node.name: node for node in nodes}
         self.is_of_lists = is_of_lists(tree)
+        self._made: dict[tuple[str, int], list[tuple[str, ...]]] = {}
 
     def uses(self, function: str, parameter: str, depth: int = 3) -> Uses:
         """Helpers that the parameter is handed on to are followed."""
@@ -45,7 +47,7 @@ class Source:
         ]
         for inner in inside:
             keys.update(_keys(inner, parameter))
-            if isinstance(inner, ast.Assign) and _named(inner.value, parameter):
+            if isinstance(inner, ast.Assign) and _may_be(inner.value, parameter):
                 target = inner.targets[0]
                 parts = tuple(map(name_of, target.elts)) if isinstance(target, ast.Tuple | ast.List) else parts
             if isinstance(inner, ast.Call) and depth:
@@ -107,6 +109,24 @@ class Source:
                 names = _whole(inner.value, count) or self._flat(inner.value, node, count, depth)
                 if len(names) == count and names.count("") < best.count(""):
                     best = names
+        return best
+
+    def made_of(self, function: str, count: int) -> list[tuple[str, ...]]:
+        """Of each of ``count`` results the names of its parts: of a tuple that is written out, or a stack."""
+        if (function, count) not in self._made:
+            self._made[function, count] = self._made_of(function, count)
+        return self._made[function, count]
+
+    def _made_of(self, function: str, count: int) -> list[tuple[str, ...]]:
+        node = self.functions.get(function)
+        best: list[tuple[str, ...]] = [()] * count
+        for inner in ast.walk(node) if node else ():
+            if isinstance(inner, ast.Return) and inner.value is not None and node is not None:
+                value = inner.value if count == 1 else _assigned(inner.value, node)
+                items = [value] if count == 1 else value.elts if isinstance(value, ast.Tuple | ast.List) else []
+                found = [_parts(_assigned(item, node)) for item in items]
+                if len(found) == count and found.count(()) < best.count(()):
+                    best = found
         return best
 
     def _flat(self, value: ast.expr, node: ast.AST | None, count: int, depth: int) -> list[str]:
@@ -179,6 +199,22 @@ def _whole(value: ast.expr, count: int) -> list[str]:
     return []
 
 
+def _assigned(value: ast.expr, node: ast.AST) -> ast.expr:
+    """What a name was given last."""
+    if not isinstance(value, ast.Name):
+        return value
+    made = [n.value for n in ast.walk(node) if isinstance(n, ast.Assign) and _named(n.targets[0], value.id)]
+    kinds = [one for one in made if isinstance(one, ast.Tuple | ast.List | ast.Call)]
+    return kinds[-1] if kinds else value
+
+
+def _parts(value: ast.expr) -> tuple[str, ...]:
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name | ast.Attribute) and value.args:
+        stacked = getattr(value.func, "attr", getattr(value.func, "id", "")) in STACKING.split()
+        value = value.args[0] if stacked else value
+    return tuple(map(name_of, value.elts)) if isinstance(value, ast.Tuple | ast.List) else ()
+
+
 def _asks_rank(node: ast.expr) -> bool:
     """x.ndim, len(x.shape) and the like."""
     is_length = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
@@ -188,6 +224,11 @@ def _asks_rank(node: ast.expr) -> bool:
 
 def _says_two(node: ast.expr) -> bool:
     return any(isinstance(part, ast.Constant) and part.value == 2 for part in ast.walk(node))
+
+
+def _may_be(value: ast.expr, name: str) -> bool:
+    """name, and it for one of two cases."""
+    return any(_named(one, name) for one in ([value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]))
 
 
 def _named(node: ast.AST, name: str) -> bool:

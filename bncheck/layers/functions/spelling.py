@@ -9,7 +9,7 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients
 from bncheck.errors import Unspelled
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
 from bncheck.layers.functions.kept import Attributes, Held, Home
 from bncheck.layers.functions.layer import FunctionLayer, FunctionPass
 from bncheck.layers.protocol import Call, Spelled
@@ -27,12 +27,13 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         raise Unspelled(f"gamma and beta are applied to what {layer.pair.forward_name} returns")
     if len(calls) > 1:
         raise Unspelled("functions keep nothing from one pass to the next")
-    if hasattr(layer.pair.forward, "__wrapped__"):
+    if hasattr(layer.pair.forward, "__wrapped__") or layer.keeper.cells:
         raise Unspelled("its functions are wrapped in others")
-    if any(by.plain(slot.name) in by.CONTEXTS.split() for slot in layer.binding.slots):
+    if any(naming.plain(slot.name) in naming.CONTEXTS.split() for slot in layer.binding.slots):
         raise Unspelled("it takes a context")
     if getattr(layer.pair.backward, "__module__", "").startswith("bncheck."):
-        raise Unspelled("its backward pass is a function that the forward pass returns")
+        what = "several functions" if layer.pair.parts else "a function that the forward pass returns"
+        raise Unspelled(f"its backward pass is {what}")
     if any(slot.answers for slot in layer.binding.slots):
         raise Unspelled("it makes the keys of its parameters as it asks for them")
     made = layer.forward(calls[0])
@@ -45,7 +46,7 @@ def spell(layer: FunctionLayer, calls: tuple[Call, ...], dout: Array | None) -> 
         lines = [*(f"{text} = {_ARRAYS[role]}.copy()" for role, text in kept.items()), *lines]
     out = layer.find_out(made.items, made.values["x"].shape)
     results = {"out": place_of(out, known)}
-    for role in by.START:
+    for role in naming.START:
         results[f"running_{role}"] = place_of(made._statistic(role), known) or kept.get(role)
     if dout is not None:
         arrays["dout"] = layer.layout.inwards(dout)
@@ -59,8 +60,10 @@ def _home(home: Home, held: Held) -> str:
     """A global, an entry of one, or an attribute of one."""
     if home.key is None:
         return f"module.{home.name}"
+    first, *rest = home.key if isinstance(home.key, tuple) else (home.key,)
     dotted = isinstance(held.get(home.name), Attributes)
-    return f"module.{home.name}" + (f".{home.key}" if dotted else f"[{literal(home.key)}]")
+    within = f".{first}" if dotted else f"[{literal(first)}]"
+    return f"module.{home.name}{within}" + "".join(f"[{literal(key)}]" for key in rest)
 
 
 def _forward(made: FunctionPass) -> tuple[list[str], Known]:
@@ -115,8 +118,17 @@ def _backward(made: FunctionPass, dout: Array, known: Known) -> tuple[list[str],
     found = {name: items[i][1] for i, name in roles.items() if i < len(items)}
     dicts = [place for name, one in known if isinstance(one, dict) and "[" not in name for place in places(one, name)]
     names, inside = _gradient_targets(result, found)
+    inside += [place for value in found.values() for place in _row_of(value, inside)]
     where = {role: place_of(value, [*inside, *dicts]) for role, value in found.items()}
     return [*lines, f"{names} = {said}".removeprefix(" = ")], where
+
+
+def _row_of(value: Any, known: Known) -> Known:
+    """A gradient that is one row of an array of several."""
+    base: Any = getattr(value, "base", None)
+    whole: Known = [(name, one) for name, one in known if isinstance(one, np.ndarray) and base is one]
+    rows = [(f"{name}[{i}]", row) for name, one in whole for i, row in enumerate(one)]
+    return [(text, value) for text, row in rows if np.shares_memory(row, value)]
 
 
 def _gradient_targets(result: Any, found: dict[str, Any]) -> tuple[str, Known]:

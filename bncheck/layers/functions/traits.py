@@ -11,7 +11,8 @@ from bncheck import batchnorm
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
 from bncheck.errors import LayerRaised
-from bncheck.layers.functions import binding as by
+from bncheck.layers.functions import naming
+from bncheck.layers.functions.evidence import drops
 from bncheck.layers.functions.kept import Home, places
 from bncheck.layers.functions.layer import FunctionLayer
 from bncheck.layers.protocol import Call, Traits
@@ -50,7 +51,7 @@ def _formed(layer: FunctionLayer) -> FunctionLayer:
         items = layer.forward(sample()).items
     except LayerRaised:
         return layer
-    shapes = {by.role_of(name): np.shape(item) for name, item in items if by.role_of(name) in by.START}
+    shapes = {naming.role_of(name): np.shape(item) for name, item in items if naming.role_of(name) in naming.START}
     d = len(start.gamma)
     forms = {role: tuple(-1 if n == d else n for n in shape) for role, shape in shapes.items() if d in shape}
     other = replace(layer, forms=forms)
@@ -65,11 +66,11 @@ def _homes(layer: FunctionLayer) -> dict[str, Home]:
         held = layer.forward(call).held
     except LayerRaised:
         return {}
-    known = [(by.role_of(home.said), home, value) for home, value in places(held)]
-    for role, home, value in sorted(known, key=lambda one: not by.is_kept(one[1].said)):
+    known = [(naming.role_of(home.said), home, value) for home, value in places(held)]
+    for role, home, value in sorted(known, key=lambda one: not naming.is_kept(one[1].said)):
         fits = role in batch and isinstance(value, np.ndarray) and value.dtype.kind == "f"
         fits = fits and value.size == len(batch[role])
-        if fits and (by.is_kept(home.said) or not np.allclose(np.ravel(value), batch[role])):
+        if fits and (naming.is_kept(home.said) or not np.allclose(np.ravel(value), batch[role])):
             found.setdefault(role, home)
     return found if len(found) == len(batch) else {}
 
@@ -126,7 +127,7 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
     after = _running(layer, start) if works else None
     moved = after is not None and start.running is not None and not np.array_equal(after.mean, start.running.mean)
     # What only normalizes by the statistics it is given, and returns those it went by, averages nothing.
-    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed)
+    keeps = ("mean" in named and "momentum" in named) or (moved and not layer.fixed) or _drops(layer)
     wide = _out(layer, start.astype("longdouble")) if works else None
     other = _out(layer, sample(6, 7)) if works else None
     return Traits(
@@ -135,12 +136,20 @@ def traits_of(layer: FunctionLayer, file: str, works: bool) -> Traits:
         takes_eps="eps" in named or _differs(layer, sample(), sample(eps=1.0)),
         takes_momentum="momentum" in named or _moves(layer, start),
         has_backward=pair.backward is not None,
+        unchecked=", ".join(pair.unchecked) if pair.backward is None else "",
         has_test_mode=bool(pair.inference or MODES & named or layer.fixed) or _differs(layer, start, test),
         keeps_statistics=keeps,
+        takes_statistics={"mean", "var"} <= (layer.inference or layer.binding).named,
         bare=layer.bare and works,
         widest="longdouble" if wide is not None and wide.dtype == np.longdouble else "float64",
         source=tuple(f"{file}:{name}" for name in known),
     )
+
+
+def _drops(layer: FunctionLayer) -> bool:
+    """It means to average them, though nobody ever sees what it makes of them."""
+    asked = [slot.name for slot in layer.binding.slots if slot.role in naming.START]
+    return any(drops(layer.source, layer.pair.forward_name, name) for name in asked)
 
 
 def _moves(layer: FunctionLayer, call: Call) -> bool:

@@ -2,111 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, is_dataclass
+from typing import Any
 
 import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.batchnorm import Gradients, Statistics
-from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits, Walk
-from bncheck.layers.tensors.written import options_of, tuples_of
+from bncheck.layers.tensors.signatures import Signature, role
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
-_DICTS = {
-    "bn_param": "bnparam bnparams config cfg",
-    "params": "params param parameters theta",
-    "state": "state states stats batchstats running runningstats",
-}
 STATISTICS = ("mean", "var")
 LAYOUTS = {"flat": "", "nchw": "(N, C, H, W)", "nhwc": "(N, H, W, C)", "ncl": "(N, C, L)", "ncdhw": "(N, C, D, H, W)"}
 MODES = ("flag", "inverted", "mode", "bn_param")
-SPELLINGS = {
-    "gamma": ("gamma", "scale", "weight", "g"),
-    "beta": ("beta", "bias", "offset", "shift", "b"),
-    "mean": ("mean", "running_mean", "moving_mean", "mu"),
-    "var": ("var", "running_var", "moving_var", "variance"),
-}
-"""A dictionary goes in under all of these keys: the layer reads its own, and the gradient of the rest is zero."""
-
-
-def role(name: str) -> str | None:
-    known = role_of(name)
-    return next((one for one, names in _DICTS.items() if flat(name) in names.split()), known and known.role)
-
-
-class Signature(NamedTuple):
-    """What the parameters of a function stand for."""
-
-    parts: tuple[tuple[inspect.Parameter, str | None], ...]
-    tuples: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """By role, those of the parts of what is unpacked."""
-
-    @classmethod
-    def of(cls, function: Any, needed: tuple[str, ...] = ("x", "gamma", "beta")) -> Signature | None:
-        """None where a role of ``needed`` is missing, or where an argument would have to be guessed."""
-        try:
-            parameters = list(inspect.signature(function).parameters.values())
-        except (TypeError, ValueError):
-            return None
-        parameters += options_of(function, parameters)
-        plain = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        made = cls._unpacked(_told_apart(plain), tuples_of(function, plain))
-        found = {own for _, own in made.parts} | ({"gamma", "beta"} if made.takes("params") else set())
-        guessed = any(own is None and p.default is p.empty for p, own in made.parts)
-        return None if guessed or set(needed) - found else made
-
-    @classmethod
-    def _unpacked(
-        cls, parts: tuple[tuple[inspect.Parameter, str | None], ...], tuples: dict[str, tuple[str, ...]]
-    ) -> Signature:
-        kinds = {name: "params" if "gamma" in roles else "state" for name, roles in tuples.items()}
-        told = tuple((parameter, kinds.get(parameter.name, own)) for parameter, own in parts)
-        return cls(told, tuple((kinds[name], roles) for name, roles in tuples.items()))
-
-    def packed(self, role: str, values: dict[str, Any]) -> Any:
-        """A tuple in its own order, or else a dict."""
-        order = next((roles for own, roles in self.tuples if own == role), None)
-        return spelled(values, *values) if order is None else tuple(values[own] for own in order)
-
-    def takes(self, *roles: str) -> bool:
-        return any(own in roles for _, own in self.parts)
-
-    def needed(self) -> Signature:
-        """Without what may be left out."""
-        return Signature(tuple((p, own) for p, own in self.parts if p.default is p.empty))
-
-    def default(self, role: str) -> Any:
-        return next((p.default for p, own in self.parts if own == role and p.default is not p.empty), None)
-
-    def call(self, function: Any, values: dict[str, Any]) -> Any:
-        """By position wherever that is possible: what wraps a function may not know its names."""
-        positional, named = [], {}
-        for parameter, own in self.parts:
-            value = values.get(own or "")
-            if value is None and parameter.default is not parameter.empty:
-                value = parameter.default
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                named[parameter.name] = value
-            else:
-                positional.append(value)
-        return function(*positional, **named)
-
-
-def _told_apart(parameters: list[inspect.Parameter]) -> tuple[tuple[inspect.Parameter, str | None], ...]:
-    seen: dict[str, str | None] = {}
-    for parameter in parameters:
-        own = role(parameter.name)
-        seen[parameter.name] = None if own in seen.values() else own
-    unnamed = [p.name for p in parameters if seen[p.name] is None and p.default is p.empty]
-    if unnamed and "x" not in seen.values():
-        seen[unnamed[0]] = "x"
-    return tuple((parameter, seen[parameter.name]) for parameter in parameters)
 
 
 # ---- numbers in and out ----
@@ -119,22 +31,41 @@ def values_of(settings: LayerSettings, taken: bool | None) -> dict[str, Any]:
     return share | words | {"bn_param": {"mode": settings.mode.value} | share}
 
 
-def spelled(values: dict[str, Any], *roles: str) -> dict[str, Any]:
-    return {key: values[own] for own in roles for key in SPELLINGS[own]}
+def statistics_in(
+    parts: tuple[Any, ...], values: dict[str, Any], width: int, orders: tuple[tuple[str, ...], ...] = ()
+) -> tuple[Any, Any] | None:
+    """The running statistics after a pass: in what was returned, or else in what was handed in.
 
-
-def statistics_in(parts: tuple[Any, ...], values: dict[str, Any], width: int) -> tuple[Any, Any] | None:
-    """The running statistics after a pass: in what was returned, or else in what was handed in."""
-    inner = [one for part in parts[1:] for one in (part if isinstance(part, tuple) and len(part) == 2 else [part])]
+    ``orders`` are those in which tuples came in: one of the same length comes back in the same order.
+    """
+    inner = [one for part in parts[1:] for one in _laid_flat(part, orders)]
     handed = values.get("handed", (None, None))
     for part in (*inner, values["bn_param"]):
-        entries = {role(str(key)): value for key, value in part.items()} if isinstance(part, dict) else {}
+        entries = {role(str(key)): value for key, value in _entries(part).items()}
         if entries.get("mean") is not None and entries.get("var") is not None:
             return entries["mean"], entries["var"]
     if handed[0] is None or handed[1] is None:
         return None
     narrow = [part for part in inner if int(np.prod(getattr(part, "shape", (0,)))) == width]
     return (narrow[-2], narrow[-1]) if len(narrow) > 1 else handed
+
+
+def _entries(part: Any) -> dict[str, Any]:
+    """Of a dict, or of what has its parts under names."""
+    if isinstance(part, dict):
+        return part
+    if hasattr(part, "_asdict"):
+        return dict(part._asdict())
+    return dict(vars(part)) if is_dataclass(part) else {}
+
+
+def _laid_flat(part: Any, orders: tuple[tuple[str, ...], ...]) -> list[Any]:
+    if not isinstance(part, tuple | list) or hasattr(part, "_fields"):
+        return [part]
+    known = next((order for order in orders if len(order) == len(part) > 2), None)
+    if known:
+        return [dict(zip(known, part, strict=True))]
+    return [inner for one in part for inner in _laid_flat(one, orders)]
 
 
 def spatial(rows: int) -> tuple[int, int, int]:
@@ -273,14 +204,14 @@ class Functional:
             tensors = {own: self.library.tensor(part) for own, part in zip(STATISTICS, parts, strict=True)}
             if self.signature.takes("bn_param"):
                 values["bn_param"] |= {f"running_{own}": tensor for own, tensor in tensors.items()}
-            values |= {"state": self.signature.packed("state", tensors), "handed": tuple(tensors.values())}
-            values |= tensors if self.signature.takes(*STATISTICS) else {}
+            values |= {"state": self.signature.packed("state", values | tensors), "handed": tuple(tensors.values())}
+            values |= {"statistics": tensors} | (tensors if self.signature.takes(*STATISTICS) else {})
         return values
 
     def _made(self, values: dict[str, Any], leaves: tuple[Any, ...]) -> tuple[Any, Any, Any]:
         """(out, the running statistics, the cache)."""
         named = dict(zip(("x", "gamma", "beta"), leaves, strict=True))
-        learnt = {"gamma": named["gamma"], "beta": named["beta"]}
+        learnt = values | values.get("statistics", {}) | {"gamma": named["gamma"], "beta": named["beta"]}
         values |= named | {"params": self.signature.packed("params", learnt), "cache": self.library.context()}
         result = self.signature.call(self.function, values)
         parts = tuple(result) if isinstance(result, tuple | list) else (result,)
@@ -289,7 +220,8 @@ class Functional:
         cache = parts[1] if len(parts) == 2 else parts[1:]
         out = scaled(parts[0], leaves[1], leaves[2], self.layout) if self.bare else parts[0]
         width = int(np.prod(leaves[1].shape))
-        return out, statistics_in(parts, values, width), cache if parts[1:] else values["cache"]
+        after = statistics_in(parts, values, width, self.signature.orders)
+        return out, after, cache if parts[1:] else values["cache"]
 
     def _watched(self, pull: Any, call: Call) -> Any:
         def watched(dout: Array) -> Any:

@@ -14,9 +14,10 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers.protocol import Layer
-from bncheck.layers.tensors.arrays import Functional, Signature, ordered
+from bncheck.layers.tensors.arrays import Functional, ordered
 from bncheck.layers.tensors.equinox import unbound
 from bncheck.layers.tensors.flax import function_of
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.layers.tensors.stax import applied
 from bncheck.layers.tensors.trials import counterpart, defined, is_backward, placed, settled, speaks, titled
 from bncheck.vocabulary import Mode
@@ -37,6 +38,7 @@ class Jax:
 
     by_hand: tuple[Any, Signature] | None = None
     by_grad = False
+    compiles = True
     widest = "float64"
 
     @property
@@ -56,7 +58,9 @@ class Jax:
         return nullcontext()
 
     def array(self, tensor: Any) -> Array:
-        return np.array(tensor)
+        """NumPy has no bfloat16 of its own, and all of its numbers are float32's too."""
+        made = np.array(tensor)
+        return made.astype(np.float32) if made.dtype.name == "bfloat16" else made
 
     def context(self) -> Any:
         return None
@@ -118,7 +122,9 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
 def _kind(thing: Any, made: Any) -> str:
     if made is None:
         return "JAX function"
-    return "stax layer" if inspect.isfunction(thing) else "flax module" if function_of(thing) else "equinox module"
+    if "__wrapped__" in vars(made):
+        return "JAX class" if inspect.isclass(thing) else "stax layer"
+    return "flax module" if function_of(thing) else "equinox module"
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from bncheck.layers.conventions import role_of
-from bncheck.layers.tensors.arrays import role
+from bncheck.layers.tensors.signatures import role
 
 COLUMNS = 5
 PLACES = ("gamma", "beta", "mean", "var")
@@ -59,7 +59,8 @@ def numbers(held: Mapping[str, Any]) -> dict[str, str]:
 
 def needed(cls: Any) -> list[str]:
     """What its constructor has no default for; a metaclass may not show the constructor's own signature."""
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    is_class = inspect.isclass(cls)
+    parameters = list(inspect.signature(cls.__init__ if is_class else cls).parameters.values())[is_class:]
     return [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
 
 

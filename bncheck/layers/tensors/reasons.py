@@ -8,11 +8,13 @@ from typing import Any
 from bncheck.errors import LayerRaised
 from bncheck.layers.conventions import role_of
 from bncheck.layers.isolation import guarded, quiet
-from bncheck.layers.tensors.arrays import role
+from bncheck.layers.tensors.signatures import role
 from bncheck.layers.tensors.torch_autograd import walk
-from bncheck.layers.tensors.torch_objects import is_network, maker, places_of
+from bncheck.layers.tensors.torch_objects import maker
+from bncheck.layers.tensors.torch_parts import is_network, places_of
 
 WIDTH = 5
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _OTHERWISE = "what it returns is not normalized column by column"
 
 
@@ -35,7 +37,11 @@ def _of_function(function: Any) -> str:
 
 
 def _of_class(cls: Any) -> str:
-    make = maker(cls)
+    make, forward = maker(cls), getattr(cls, "forward", None)
+    asked = list(inspect.signature(forward).parameters.values())[2:] if inspect.isfunction(forward) else []
+    unknown = [p.name for p in asked if p.default is p.empty and p.kind not in _ANY and role(p.name) in (None, "cache")]
+    if unknown:
+        return f"its forward pass asks for {', '.join(unknown)} beside x"
     if make is None:
         return "its constructor asks for more than a number of columns"
     try:
@@ -51,4 +57,4 @@ def _of_class(cls: Any) -> str:
             return f"its {key} has the shape {tuple(value.shape)}, and not one number for each of {WIDTH} columns"
     if missing:
         return f"none of what it holds can be told to be {' or '.join(missing)}"
-    return "it learns more than one gamma and one beta" if is_network(made, WIDTH) else _OTHERWISE
+    return "it learns more than one gamma and one beta" if is_network(made, WIDTH, places) else _OTHERWISE

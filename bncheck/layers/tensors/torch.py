@@ -10,26 +10,30 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from bncheck.arrays import Array
 from bncheck.errors import LayerRaised, NotImplementedByLayer
 from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
-from bncheck.layers.tensors.arrays import LAYOUTS, Functional, Signature
+from bncheck.layers.tensors.arrays import LAYOUTS, Functional
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.layers.tensors.torch_autograd import LEAVES, Torch, copied, home_of, torch, walk
-from bncheck.layers.tensors.torch_objects import Object, awake, is_network, maker, places_of
+from bncheck.layers.tensors.torch_objects import Object, awake, makers, signature_of
+from bncheck.layers.tensors.torch_parts import idle_in, is_network, places_of
 from bncheck.layers.tensors.trials import (
+    asks_for_gradients,
     counterpart,
     defined,
+    differ,
     is_backward,
     is_centred,
+    laid_out,
     momentum_of,
     outcome,
     placed,
+    remembers,
     settled,
     speaks,
+    starts_anywhere,
     titled,
     told,
     trial,
@@ -38,6 +42,7 @@ from bncheck.layers.titles import speaks_of_layer
 from bncheck.vocabulary import Mode
 
 _WIDTH = 5
+_HIDDEN = "what it keeps for test mode has no name known here, and is judged by what many training steps make of it"
 
 
 def of(thing: object, name: str, path: str = "") -> Layer | None:
@@ -50,13 +55,12 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     if inspect.isclass(thing) and isinstance(inspect.getattr_static(thing, "forward", None), staticmethod):
         return _of_functions(anything.forward, getattr(thing, "backward", None), name, "static class", path)
     if inspect.isclass(thing):
-        make = maker(thing)
-        return _of_object(make, name, thing, path) if make else None
+        return _of_object(makers(thing), name, thing, path)
     if inspect.isroutine(thing):
         return _of_functions(thing, None, name, "function", path)
     if isinstance(thing, tuple):
         return _of_functions(thing[0], thing[1], name, "function pair", path)
-    return _of_object(lambda width, layout, _: awake(copied(anything), width, layout), name, thing, path)
+    return _of_object([lambda width, layout, _: awake(copied(anything), width, layout)], name, thing, path)
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[Layer]:
@@ -133,10 +137,12 @@ def _of_functions(forward: Any, backward: Any, name: str, kind: str, path: str) 
         return None
     way = f"gradients by {backward.__name__}" if back else "gradients by autograd"
     source = placed(path, forward, getattr(forward, "__qualname__", name))
-    tried = [Torch((backward, back) if back else None, by_grad) for by_grad in ((False,) if back else (False, True))]
-    layers = [Functional(name, forward, signature, library) for library in tried]
-    differs = len(layers) > 1 and _differ(*(outcome(layer, trial(mode=Mode.TEST)) for layer in layers))
-    return settled(layers[-1 if differs else 0], f"torch {kind} {name}", way, source)
+    layer = laid_out(Functional(name, forward, signature, Torch((backward, back) if back else None)))
+    by_grad = replace(layer, library=replace(layer.library, by_grad=True))
+    test = trial(mode=Mode.TEST)
+    if not back and asks_for_gradients(outcome(layer, test), outcome(by_grad, test)):
+        layer = by_grad
+    return settled(layer, f"torch {kind} {name}", way, source)
 
 
 class Candidate(NamedTuple):
@@ -146,14 +152,16 @@ class Candidate(NamedTuple):
     width: int
     fresh: Any
     works: bool
+    idle: tuple[str, ...] = ()
+    """What it learns that a pass of x alone does not go through."""
 
 
-def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
+def _of_object(makes: list[Any], name: str, thing: Any, path: str) -> Layer | None:
     cls = thing if inspect.isclass(thing) else type(thing)
-    candidates = [one for layout in LAYOUTS if (one := _candidate(make, name, thing, layout))]
+    candidates = [one for make in makes for layout in LAYOUTS if (one := _candidate(make, name, thing, layout))]
     if not candidates or re.search(r"(layer|instance|group|rms)_?norm", cls.__name__, re.IGNORECASE):
         return None
-    layer, width, fresh, _ = next((one for one in candidates if one.works), candidates[0])
+    layer, width, fresh, _, idle = next((one for one in candidates if one.works), candidates[0])
     call, test = trial(width), trial(width, mode=Mode.TEST)
     proofs = is_centred(outcome(layer, call), call), speaks_of_layer(cls.__name__, cls.__doc__)
     # What holds nothing that would tell it has to do as it is called.
@@ -161,10 +169,11 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         return None
     out = outcome(layer, test)
     by_grad = replace(layer, library=replace(layer.library, by_grad=True))
-    if _differ(out, outcome(by_grad, test)):
+    if asks_for_gradients(out, outcome(by_grad, test)):
         layer = by_grad
     taken, kept = momentum_of(layer, width, _setting(fresh, "momentum"))
-    keeps = {"mean", "var"} <= set(layer.places)
+    shows = {"mean", "var"} <= set(layer.places)
+    keeps = shows or remembers(layer, width)
     is_module = issubclass(cls, torch().nn.Module)
     by_hand = not is_module and hasattr(cls, "backward")
     home = f"torch.nn.{cls.__name__}" if getattr(torch().nn, cls.__name__, None) is cls else name
@@ -177,20 +186,31 @@ def _of_object(make: Any, name: str, thing: Any, path: str) -> Layer | None:
         takes_momentum=taken is not None,
         kept_by_default=kept,
         differentiates_test_mode=not by_hand,
-        has_test_mode=keeps or layer.library.by_grad or _differ(out, outcome(layer, call)),
-        by_gradients=is_module and layer.library.by_grad and not _differ(out, outcome(layer, call)),
+        has_test_mode=keeps or layer.library.by_grad or differ(out, outcome(layer, call)),
+        by_gradients=is_module and layer.library.by_grad and not differ(out, outcome(layer, call)),
         keeps_statistics=keeps,
         keeps_none_by_choice=any(flat(key) == "trackrunningstats" and value is False for _, key, value in walk(fresh)),
         bare=layer.bare,
-        starts_anywhere=keeps,
+        starts_anywhere=shows and starts_anywhere(layer, width),
+        unreached=_without(_left_out(fresh), idle) or ("" if shows or not keeps else _HIDDEN),
         widest=layer.library.widest,
         source=(placed(path, cls, f"{cls.__qualname__}.forward"),),
     )
     return replace(layer, taken=taken, traits=traits)
 
 
-def _differ(one: Array | None, other: Array | None) -> bool:
-    return one is not None and other is not None and not np.allclose(one, other, equal_nan=True)
+def _left_out(thing: Any) -> list[str]:
+    """The arguments of its forward pass that nothing is known about, and that can be done without."""
+    known = signature_of(thing.forward) if hasattr(thing, "forward") else None
+    parts = known.parts if known else ()
+    return [p.name for p, own in parts if own in (None, "cache") and p.default is not p.empty]
+
+
+def _without(arguments: list[str], idle: tuple[str, ...]) -> str:
+    if not idle:
+        return ""
+    what = f"without {', '.join(arguments)}" if arguments else "with x alone"
+    return f"it is checked {what}, and {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} not looked at"
 
 
 def _setting(thing: Any, role: str) -> float | None:
@@ -204,13 +224,15 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
             width = _WIDTH if inspect.isclass(thing) else _width(thing)
             fresh = make(width, layout, {})
             places = places_of(fresh, width)
+            idle = idle_in(fresh, width, layout) if is_network(fresh, width, places) else {}
+            places = places_of(fresh, width, idle) if idle else places
     except NotImplementedByLayer:
         return Candidate(Object(name, make, {}, layout=layout, written=False), _WIDTH, None, False)
     except LayerRaised:
         return None
     found = set(places)
     bare = not {"gamma", "beta"} & found and ({"mean", "var"} <= found or _is_plain(fresh))
-    if not (bare or {"gamma", "beta"} <= found) or is_network(fresh, width):
+    if not (bare or {"gamma", "beta"} <= found) or is_network(fresh, width, places, idle):
         unwritten = Object(name, make, {}, layout=layout, written=False)
         return Candidate(unwritten, width, fresh, False) if _is_unwritten(fresh) else None
     layer = Object(name, make, places, Torch(device=home_of(fresh)), layout)
@@ -220,7 +242,9 @@ def _candidate(make: Any, name: str, thing: Any, layout: str) -> Candidate | Non
         return Candidate(layer, width, fresh, False)
     if made.statistics is None:
         layer = replace(layer, places={role: place for role, place in places.items() if role in LEAVES})
-    return Candidate(layer, width, fresh, made.out.shape == trial(width).x.shape)
+    named = fresh.named_parameters() if idle else ()
+    others = tuple(dict.fromkeys(path.partition(".")[0] for path, one in named if id(one) in idle))
+    return Candidate(layer, width, fresh, made.out.shape == trial(width).x.shape, others)
 
 
 def _is_unwritten(thing: Any) -> bool:

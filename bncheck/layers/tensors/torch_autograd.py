@@ -14,7 +14,8 @@ from unittest import mock
 import numpy as np
 
 from bncheck.arrays import Array
-from bncheck.layers.tensors.arrays import Signature, ordered
+from bncheck.layers.tensors.arrays import ordered
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.vocabulary import Mode
 
 LEAVES = ("x", "gamma", "beta")
@@ -47,6 +48,8 @@ class Torch:
     device: Any = None
     """Where the layer's tensors live; None is where PyTorch makes those of whom nobody says where."""
 
+    compiles = False
+
     @property
     def automatic(self) -> bool:
         return self.by_hand is None
@@ -73,8 +76,11 @@ class Torch:
         return self.root(array).clone()
 
     def array(self, tensor: Any) -> Array:
-        """The one way back."""
-        return np.array(tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
+        """The one way back; NumPy has no bfloat16, and all of its numbers are float32's too."""
+        if not hasattr(tensor, "detach"):
+            return np.array(tensor)
+        plain = tensor.detach().cpu()
+        return np.array((plain.float() if plain.dtype is torch().bfloat16 else plain).numpy())
 
     def value(self, out: Any, dtype: Any) -> Any:
         """A result, without the way it came about."""

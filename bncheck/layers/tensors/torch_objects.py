@@ -13,7 +13,8 @@ from bncheck.batchnorm import Statistics
 from bncheck.layers.conventions import gradient_of, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits, Walk
-from bncheck.layers.tensors.arrays import Signature, TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
+from bncheck.layers.tensors.arrays import TensorPass, fitted, narrowed, ordered, scaled, spread, values_of
+from bncheck.layers.tensors.signatures import Signature
 from bncheck.layers.tensors.torch_autograd import Torch, copied, home_of, torch, walk
 from bncheck.layers.tensors.walking import lines_through
 
@@ -21,46 +22,6 @@ _SIGNATURES: WeakKeyDictionary[Any, Signature | None] = WeakKeyDictionary()
 _USUAL = {"eps": 1e-5, "momentum": 0.1, "flag": True}
 """What a constructor is given that cannot do without them."""
 RANKS = {"flat": 2, "ncl": 3, "nchw": 4, "nhwc": 4, "ncdhw": 5}
-
-
-def places_of(thing: Any, width: int) -> dict[str, str]:
-    """The names under which gamma, beta and the running statistics stand; those that say it best."""
-    found: dict[str, tuple[int, str]] = {}
-    for _, key, value in walk(thing):
-        meaning = role_of(key)
-        if meaning is None or meaning.role not in ("gamma", "beta", "mean", "var"):
-            continue
-        fits = isinstance(value, torch().Tensor) and value.numel() == width
-        empty = value is None or isinstance(value, int | float) or getattr(value, "shape", None) == ()
-        if fits or (empty and meaning.rank == 0 and meaning.role in ("mean", "var")):
-            found[meaning.role] = min(found.get(meaning.role, (99, "")), (meaning.rank, key))
-    named = {role: key for role, (_, key) in found.items()}
-    return _by_start(thing, width, named) | named
-
-
-def _by_start(thing: Any, width: int, named: dict[str, str]) -> dict[str, str]:
-    """What the names do not say: gamma and the variance start at ones, beta and the mean at zeros.
-
-    Of two parameters or of two other tensors, that is, which are not known for something else.
-    """
-    parameter = torch().nn.Parameter
-    held = {key: v for _, key, v in walk(thing) if isinstance(v, torch().Tensor) and v.numel() == width}
-    found: dict[str, str] = {}
-    for roles, learnt in ((("gamma", "beta"), True), (("var", "mean"), False)):
-        taken = {key for role, key in named.items() if role not in roles}
-        left = {key: v for key, v in held.items() if key not in taken and isinstance(v, parameter) is learnt}
-        starts = [[key for key, v in left.items() if bool((v == start).all())] for start in (1, 0)]
-        told = {role: keys[0] for role, keys in zip(roles, starts, strict=True) if len(keys) == 1}
-        if len(left) == 2 and len(told) == 2 and all(named.get(role, key) == key for role, key in told.items()):
-            found |= told
-    return found
-
-
-def is_network(thing: Any, width: int) -> bool:
-    """Whether it learns more than one gamma and one beta, as a network does."""
-    parameter = torch().nn.Parameter
-    learnt = {id(v): v for _, _, v in walk(thing) if isinstance(v, parameter) and v.requires_grad}
-    return len(learnt) > 2 or any(one.numel() != width for one in learnt.values())
 
 
 @dataclass(frozen=True)
@@ -143,7 +104,7 @@ class Object:
         if callable(switch):
             switch()
         forward = getattr(thing, "forward", thing)
-        signature = _signature(forward)
+        signature = signature_of(forward)
         called = thing if callable(thing) else forward
         out = signature.call(called, values | {"x": x}) if signature else called(x)
         first = out[0] if isinstance(out, tuple | list) and out else out
@@ -181,7 +142,7 @@ class Object:
         return pull
 
 
-def _signature(forward: Any) -> Signature | None:
+def signature_of(forward: Any) -> Signature | None:
     """Every pass has an object of its own, and they share the method: its source is read once."""
     method = getattr(forward, "__func__", None)
     if method is None:
@@ -201,17 +162,19 @@ def _configure(thing: Any, values: dict[str, Any], excepted: type) -> None:
             inside[key] = new
 
 
-def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
-    """How a class is constructed for so many columns; None where it wants what we cannot guess."""
-    try:
-        parameters = list(inspect.signature(cls).parameters.values())
-    except (TypeError, ValueError):
+def maker(cls: Any, spatial: bool = False) -> Callable[[int, str, dict[str, float]], Any] | None:
+    """How a class is constructed for so many columns; None where it wants what we cannot guess.
+
+    What is asked for beside a number of columns is the number of axes of x, or of its ``spatial`` ones.
+    """
+    known = _constructor(cls)
+    if known is None:
         return None
-    parameters = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    parameters, by_name = known
     roles = {p.name: (meaning.role if (meaning := role_of(p.name)) else "") for p in parameters}
     needed = [p.name for p in parameters if p.default is p.empty and roles[p.name] not in ("eps", "momentum", "flag")]
     sized = needed[:1] or [p.name for p in parameters if roles[p.name] == "size"][:1]
-    counts = [name for name in needed[1:] if "dim" in name]
+    counts = [p.name for p in parameters if p.name in needed[1:] and _counts(p)]
     if len(needed) > 1 + len(counts):
         return None
 
@@ -220,10 +183,35 @@ def maker(cls: Any) -> Callable[[int, str, dict[str, float]], Any] | None:
     def make(width: int, layout: str, values: dict[str, float]) -> Any:
         own = {name: values[role] for name, role in roles.items() if role in values}
         own |= {name: _USUAL[roles[name]] for name in asked if name not in own and roles[name] in _USUAL}
-        sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, RANKS[layout])
-        return awake(cls(**own, **sizes), width, layout)
+        axes = max(1, RANKS[layout] - 2) if spatial else RANKS[layout]
+        sizes = dict.fromkeys(sized, width) | dict.fromkeys(counts, axes)
+        return awake(cls(**own, **sizes) if by_name else cls(*sizes.values()), width, layout)
 
     return make
+
+
+def makers(cls: Any) -> list[Callable[[int, str, dict[str, float]], Any]]:
+    return [one for spatial in (False, True) if (one := maker(cls, spatial))]
+
+
+def _counts(parameter: inspect.Parameter) -> bool:
+    """Whether a constructor's argument is a number of something: of axes, or of what a context has."""
+    return "dim" in parameter.name or parameter.annotation in (int, "int")
+
+
+def _constructor(cls: Any) -> tuple[list[inspect.Parameter], bool] | None:
+    """Its arguments, and whether they go by name; where it hands on all that it is given, those of its bases."""
+    for kind in cls.__mro__:
+        try:
+            made = list(inspect.signature(kind).parameters.values())
+        except (TypeError, ValueError):
+            return None if kind is cls else ([], True)
+        plain = [p for p in made if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if kind is cls:
+            by_name = not made or any(p.kind is not p.VAR_POSITIONAL for p in made)
+        if plain or not made:
+            return plain, by_name
+    return [], True
 
 
 def awake(thing: Any, width: int, layout: str) -> Any:

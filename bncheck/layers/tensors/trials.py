@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 
 from bncheck.arrays import Array
+from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised
 from bncheck.layers.protocol import Call, Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, MODES, STATISTICS, Functional
 from bncheck.layers.titles import speaks_of_layer
 from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
+
+_PARTS = 12
+_EXACT = 1e-6
 
 
 def trial(width: int = 5, seed: int = 0, **settings: Any) -> Call:
@@ -37,40 +42,101 @@ def is_centred(out: Array | None, call: Call) -> bool:
     return out is not None and bool(np.all(np.abs(out.mean(axis=0) - call.beta) < 0.1 * call.gamma))
 
 
+def asks_for_gradients(one: Array | None, other: Array | None) -> bool:
+    """Whether a pass is another one where gradients are said to be off, or fails only there or only elsewhere."""
+    return differ(one, other) or (one is None) is not (other is None)
+
+
+def remembers(layer: Layer, width: int) -> bool:
+    """Whether its test mode goes by the batches that it was trained on, under whatever names."""
+    test = trial(width, 2, mode=Mode.TEST)
+    try:
+        trained = [layer.forward(trial(width, seed)).state for seed in (0, 1)]
+        outs = [layer.forward(test, state).out for state in trained]
+    except LayerRaised:
+        return False
+    return differ(*outs)
+
+
+def starts_anywhere(layer: Layer, width: int) -> bool:
+    """Whether running statistics can be set before its first pass, and test mode is then what it is after training."""
+    test, given = trial(width, 1, mode=Mode.TEST), Statistics(np.full(width, 2.0), np.full(width, 5.0))
+    try:
+        trained = layer.forward(trial(width)).state
+        late = layer.forward(test._replace(running=given), trained).out
+    except LayerRaised:
+        return True
+    early = outcome(layer, test._replace(running=given))
+    return early is not None and np.allclose(early, late, equal_nan=True)
+
+
+def differ(one: Array | None, other: Array | None) -> bool:
+    return one is not None and other is not None and not np.allclose(one, other, equal_nan=True)
+
+
 def momentum_of(layer: Layer, width: int, default: Any) -> tuple[bool | None, float | None]:
     """Whether momentum is the share taken, None where it has no effect; and the share kept by default."""
-    call = trial(width, 1, momentum=0.75)
-    try:
-        first = layer.forward(trial(width, momentum=0.75))
-        old, new = first.running(), layer.forward(call, first.state).running()
-    except LayerRaised:
-        return None, None
-    if old is None or new is None or old.mean.shape != (width,) or new.mean.shape != (width,):
-        return None, None
-    with np.errstate(all="ignore"):
-        taken = float(np.median((new.mean - old.mean) / (call.x.mean(axis=0) - old.mean)))
+    known = isinstance(default, int | float)
+    taken = _taken(layer, trial(width, momentum=0.75), trial(width, 1, momentum=0.75))
     for share, is_taken in ((0.25, False), (0.75, True)):
-        if abs(taken - share) < 0.01:
-            known = isinstance(default, int | float)
+        if taken is not None and abs(taken - share) < 0.01:
             return is_taken, (float(1 - default if is_taken else default) if known else None)
-    return None, (1 - taken if 0 < taken < 1 else None)
+    if taken is not None and (often := _often(layer, width)) is not None:
+        return often, (float(1 - default if often else default) if known else None)
+    return None, (1 - taken if taken is not None and 0 < taken < 1 else None)
 
 
-def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None:
-    """The layout that the function accepts, and what can be asked of it."""
-    call, signature = trial(), layer.signature
-    tried = [replace(layer, layout=layout) for layout in LAYOUTS]
+def _taken(layer: Layer, first: Call, then: Call) -> float | None:
+    """The share of the mean of the second of two batches that the running mean takes."""
+    try:
+        made = layer.forward(first)
+        old, new = made.running(), layer.forward(then, made.state).running()
+    except LayerRaised:
+        return None
+    width = (first.x.shape[1],)
+    if old is None or new is None or old.mean.shape != width or new.mean.shape != width:
+        return None
+    with np.errstate(all="ignore"):
+        return float(np.median((new.mean - old.mean) / (then.x.mean(axis=0) - old.mean)))
+
+
+def _often(layer: Layer, width: int) -> bool | None:
+    """Likewise of a layer that takes its share several times in a pass, once for each part of the batch.
+
+    All parts of a batch of two rows again and again are alike, so that k steps keep the k-th power of what one keeps.
+    """
+    first, then = (trial(width, seed, momentum=0.75) for seed in (0, 1))
+    then = then._replace(x=np.tile(then.x[:2], (len(then.x) // 2, 1)))
+    taken = _taken(layer, first, then)
+    if taken is None:
+        return None
+    powers = [(is_taken, kept**k) for is_taken, kept in ((False, 0.75), (True, 0.25)) for k in range(2, _PARTS + 1)]
+    found = {is_taken for is_taken, kept in powers if abs(1 - taken - kept) < _EXACT * kept}
+    return found.pop() if len(found) == 1 else None
+
+
+def laid_out(layer: Functional) -> Functional:
+    """In the layout that the function accepts."""
+    call, tried = trial(), [replace(layer, layout=layout) for layout in LAYOUTS]
     made = next((one for one in tried if outcome(one, call) is not None), layer)
     if made.layout != "flat" and not is_centred(outcome(made, call), call):
         # (C,) runs along the wrong axis of some layout where (1, C, 1, 1) is meant.
         shaped = [replace(one, shaped=True) for one in tried[1:]]
         made = next((one for one in shaped if is_centred(outcome(one, call), call)), made)
+    return made
+
+
+def settled(layer: Functional, kind: str, way: str, source: str) -> Layer | None:
+    """The layout that the function accepts, and what can be asked of it."""
+    call, signature = trial(), layer.signature
+    made = layer if layer.layout != "flat" else laid_out(layer)
     if not is_centred(outcome(made, call), call) and not speaks_of_layer(layer.name, None):
         return None
     taken, kept = momentum_of(made, len(call.gamma), signature.default("momentum"))
     keeps = signature.takes(*STATISTICS, "state", "bn_param")
     traits = Traits(
         recognised=told(kind, made.layout, taken, way),
+        compiles=layer.library.compiles,
         takes_eps=signature.takes("eps", "bn_param"),
         takes_momentum=taken is not None,
         kept_by_default=kept,

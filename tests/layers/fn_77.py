@@ -1,0 +1,26 @@
+import numpy as np
+from enum import Enum
+
+
+class Phase(Enum):
+    FIRST = 1
+    SECOND = 2
+
+
+def batchnorm_forward(x, gamma, beta, running_mean, running_var, phase, momentum=0.9, eps=1e-5):
+    if phase == Phase.FIRST:
+        mu, var = x.mean(axis=0), x.var(axis=0)
+        running_mean = momentum * running_mean + (1 - momentum) * mu
+        running_var = momentum * running_var + (1 - momentum) * var
+    else:
+        mu, var = running_mean, x.var(axis=0)
+    std = np.sqrt(var + eps)
+    xhat = (x - mu) / std
+    return gamma * xhat + beta, (xhat, gamma, std), running_mean, running_var
+
+
+def batchnorm_backward(dout, cache):
+    xhat, gamma, std = cache
+    d = dout * gamma
+    dx = (d - d.mean(axis=0) - xhat * (d * xhat).mean(axis=0)) / std
+    return dx, (dout * xhat).sum(axis=0), dout.sum(axis=0)
