@@ -324,6 +324,7 @@ REFUSED = {
     "are wrapped in others",
     "each of its instances",
     "take no arrays",
+    "are asked of",
     "means over all batches",
     "takes a context",
     "the forward pass returns",

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterator
-from types import FunctionType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from bncheck.layers.nothing import Nothing, stored
+
 _TENSORS = {"tensor", "variable", "parameter", "var", "node", "value", "param", "array"}
 _HOLDS = {"value", "val", "values", "array", "param", "grad", "requires_grad", "creator"}
 """Attributes of an object that holds an array and its gradient."""
-
-
-class Nothing:
-    """The base class that is missing."""
-
-    def __init__(self, *arguments: object, **options: object) -> None:
-        """Takes what the missing one would have taken."""
 
 
 class Absent:
@@ -33,8 +27,13 @@ def blamed(error: BaseException) -> str | None:
 
 
 def _not_there(error: BaseException) -> str | None:
-    """An import inside of a function."""
-    return f"it imports {error.name} as it runs, which is missing" if isinstance(error, ModuleNotFoundError) else None
+    """An import inside of a function, or a package of which nothing but its folder could be had."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"it imports {error.name} as it runs, which is missing"
+    if not isinstance(error, AttributeError) or not isinstance(error.obj, ModuleType):
+        return None
+    bare = getattr(error.obj, "__file__", None) is None and hasattr(error.obj, "__path__")
+    return f"it asks {error.obj.__name__} for {error.name}, and that package cannot be imported" if bare else None
 
 
 def _unset(error: BaseException) -> str | None:
@@ -43,7 +42,7 @@ def _unset(error: BaseException) -> str | None:
         return None
     owner: Any = getattr(error.obj, "__self__", error.obj) if isinstance(error.obj, super) else error.obj
     kind = type(owner)
-    if not issubclass(kind, Nothing) or error.name in _stored(kind):
+    if not issubclass(kind, Nothing) or error.name in stored(kind):
         return None
     names = [base._name for part in kind.__mro__ for base in vars(part).get("__orig_bases__", ()) if _is_absent(base)]
     return f"{kind.__name__} asks itself for {error.name}, and its base class {' and '.join(names)} is missing"
@@ -51,13 +50,6 @@ def _unset(error: BaseException) -> str | None:
 
 def _is_absent(thing: object) -> bool:
     return isinstance(thing, Absent)
-
-
-def _stored(kind: type) -> set[str]:
-    """The attributes that the methods of a class assign."""
-    functions = [inner for part in kind.__mro__ for inner in vars(part).values() if isinstance(inner, FunctionType)]
-    steps = [step for function in functions for step in dis.get_instructions(function)]
-    return {str(step.argval) for step in steps if step.opname == "STORE_ATTR"}
 
 
 def _no_tensor(error: BaseException) -> str | None:

@@ -36,16 +36,20 @@ PREPARATIONS: Final = _table(
 _MAKING: Final = frozenset(_table("init initialize initialise build create make set setup alloc allocate reset"))
 _MADE: Final = frozenset(_table("weight weights param params parameter parameters variables vars wb"))
 STEPS: Final = _table("update step apply optimize use get_update update_weights update_params apply_gradients")
+RATES: Final = _table("lr learningrate learnrate lrate alpha eta rate stepsize step")
 WIDTHS: Final = _table("sizes dims layers layersizes layerdims layersdims layersize units widths neurons nodes")
 """What a network is given a list for, one width for each of its layers."""
-OUTPUTS: Final = ("output", "out", "outputs", "y", "result")
+OUTPUTS: Final = _table("output out outputs y result layeroutput outputdata outdata activation activations yhat")
 CACHES: Final = frozenset(_table("cache caches cached ctx ctxt context saved"))
 """Words of an attribute that keeps what the backward pass needs."""
 UPSTREAM: Final = frozenset(
     _table("dout delta deltas grad gradient gradoutput outputgrad dloss doutput doutputs upstream dy dlda error diff")
 )
 """What a class calls the dout that it reads from itself."""
-INPUT_GRADIENTS: Final = ("dinputs", "dinput", "dx", "gradinput", "dz", "grad", "dlda", "dldz", "inputgradient")
+INPUT_GRADIENTS: Final = _table(
+    "dinputs dinput dx gradinput gradinputs gradx dz grad dlda dldz inputgradient inputgrad inputgrads inputsgrad dinp "
+    "inputdelta deltainput dprev daprev prevgrad gradprev"
+)
 
 _TABLES: Final[dict[str, str]] = {
     "gamma": "gamma gammas weight weights scale scaler scaling gain bw w g",
@@ -85,6 +89,7 @@ _ROLES: Final = {name: (role, rank) for role, names in _TABLES.items() for rank,
 VALUES: Final = ("data", "value", "val", "values", "array", "param", "v")
 GRADIENTS: Final = ("grad", "gradient", "d", "grads", "diff", "g", "delta")
 GRADIENT_HOLDERS: Final = _table("grads gradients grad dparams gradient derivatives paramgrads gradparams dtheta")
+_BOXES: Final = ("gamma", "beta", "scale", "shift")
 _PARAMETER_HOLDERS: Final = ("params", "parameters", "weights", "parameter", "param", "trainableparams")
 _STATISTIC_HOLDERS: Final = ("state", "buffers", "running", "stats", "statistics", "bnparam", "moving", "ema")
 PREFIXES: Final = ("gradient", "gradof", "grad", "dloss", "deltas", "delta", "nabla", "dldw", "dld", "dl", "del", "d")
@@ -206,12 +211,28 @@ def meaning(path: Path) -> Meaning | None:
         return _gradient_in(owner if not owner.isdigit() else _listed(steps))
     if owner and flat(leaf) in VALUES:
         return meaning(path[:-1])
+    if boxed := _boxed(steps):
+        return boxed
     if _holds_gradients(owner):
         return _gradient_in(leaf) or gradient_of(leaf) or _gradient_in((words(leaf) or [leaf])[-1])
     if gradient := gradient_of(leaf):
         return gradient
     known = _ROLES.get(flat(leaf)) or _ROLES.get(_bare(leaf))
     return Meaning(*known) if known else statistic_of(leaf, owner) or _counted(path)
+
+
+def _boxed(steps: list[str | int]) -> Meaning | None:
+    """gamma.w and params[1].dw: of an object that holds a parameter, whatever it calls its numbers."""
+    listed = _by_position(int(steps[-2]), str(steps[-3])) if len(steps) > 2 and isinstance(steps[-2], int) else None
+    known = _ROLES.get(flat(str(steps[-2]))) if len(steps) > 1 and flat(str(steps[-2])) in _BOXES else None
+    owner = Meaning(*known) if known else listed
+    leaf = str(steps[-1])
+    said = gradient_of(leaf) or _ROLES.get(flat(leaf))
+    if owner is None or said is None:
+        return None
+    if isinstance(said, Meaning):
+        return Meaning("d" + owner.role, owner.rank)
+    return owner if said[0] in ("gamma", "beta") else None
 
 
 def _counted(path: Path) -> Meaning | None:
@@ -262,34 +283,7 @@ def returned_roles(names: Iterable[str]) -> list[str | None]:
     return roles
 
 
-_LAYER: Final = re.compile(r"batch_*norm|(?<![a-z])bn(?![a-z])|normali[sz]ation|batch_*normali[sz]", re.IGNORECASE)
-_EXACT: Final = re.compile(
-    r"_*(my|simple|custom|numpy|np|spatial|conv)?(batchnorm(ali[sz]ation|ali[sz]e)?|bn|normali[sz]ation)"
-    r"(layer|conv)?([123]d|conv|fc|dense|spatial)?(layer)?(numpy|np|naive)?"
-)
-_OTHER: Final = re.compile(
-    r"(layer|instance|group|weight|spectral|rms|data|min_*max)_*norm|^test|dropout", re.IGNORECASE
-)
-
-
 def prepares(name: str) -> bool:
     """build, and init_weight or create_params."""
     parts = words(name)
     return flat(name) in PREPARATIONS or (len(parts) == 2 and parts[0] in _MAKING and parts[1] in _MADE)
-
-
-def speaks_of_layer(name: str, docstring: str | None) -> bool:
-    """Whether a class calls itself a batch normalization."""
-    if _OTHER.search(name):
-        return False
-    split = " ".join(words(name))
-    return bool(
-        _LAYER.search(name)
-        or _LAYER.search(split)
-        or re.search(r"batch[\s_-]*norm", split + " " + (docstring or ""), re.IGNORECASE)
-    )
-
-
-def is_exactly_layer(name: str) -> bool:
-    """BatchNorm1d or BNLayer, and not BatchNormNet."""
-    return bool(_EXACT.fullmatch(flat(name)))

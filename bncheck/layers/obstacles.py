@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bncheck.errors import LayerRaised, NotImplementedByLayer
+from bncheck.layers.classes.layer import ClassLayer
 from bncheck.layers.isolation import Unrunnable
 from bncheck.layers.protocol import Call, Layer
 from bncheck.settings import LayerSettings
@@ -23,9 +24,11 @@ def obstacle(layer: Layer, lost: dict[str, str]) -> str | None:
             return str(error)
         except NotImplementedByLayer:
             continue
-        except LayerRaised:
+        except LayerRaised as error:
             if known := [lost[home] for home in homes if home in lost]:
                 return known[0]
+            if isinstance(layer, ClassLayer) and layer.runs_as_made(mode):
+                return f"it runs as it is made, and not with the parameters that it is given here: {error}"
     return None
 
 

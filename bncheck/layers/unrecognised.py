@@ -9,11 +9,11 @@ from collections.abc import Collection
 from typing import Any
 
 from bncheck.layers.classes.passes import forward_of
-from bncheck.layers.conventions import speaks_of_layer
 from bncheck.layers.functions.naming import role_of
 from bncheck.layers.functions.pairs import OTHERS, member
 from bncheck.layers.loading.files import Loaded
 from bncheck.layers.protocol import Layer
+from bncheck.layers.titles import is_variant, says_batch, speaks_of_layer
 
 _PARTS = {"x", "gamma", "beta"}
 
@@ -41,7 +41,8 @@ def _named_in(tree: ast.Module, homes: set[str]) -> set[str]:
 def _claims(name: str, thing: Any, kinds: list[type]) -> bool:
     if isinstance(thing, type):
         derived = any(other is not thing and issubclass(other, thing) for other in kinds)
-        return speaks_of_layer(name, None) and forward_of(thing) is not None and not derived
+        speaks = speaks_of_layer(name, None) or is_variant(name)
+        return speaks and forward_of(thing) is not None and not derived
     said = member(name)
     whole = said.norm and said.part in ("", "forward") and not said.variant & OTHERS
     return whole and set(map(role_of, _parameters(thing))) >= _PARTS
@@ -63,6 +64,10 @@ def why(thing: Any) -> str:
 
             if callable(thing) and speaks(thing, library):
                 return reason(thing, library)
+    if isinstance(thing, type) and is_variant(thing.__name__):
+        return "by its name it is a variant, to which the rules of a plain batch normalization do not apply"
+    if isinstance(thing, type) and not says_batch(thing.__name__) and forward_of(thing) is not None:
+        return "it was not seen to normalize over the batch, and nothing in its name says that it should"
     if isinstance(thing, type) and forward_of(thing) is None:
         return "it has no method that can be told to be the forward pass"
     return "no way of calling it that is known here makes it normalize a batch"

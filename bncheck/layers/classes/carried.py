@@ -10,7 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from bncheck.layers.classes.boxes import box_in, over_boxes
 from bncheck.layers.classes.instances import clone
+from bncheck.layers.classes.nodes import over_nodes
+from bncheck.layers.classes.numbers import number_in, over_numbers
 from bncheck.layers.classes.passes import backward_of, forward_of
 from bncheck.layers.functions.own_tensors import leaf, numbers_of, pull, tensor_in
 from bncheck.layers.functions.results import over_lists
@@ -20,13 +23,28 @@ _WAY: Final = "bncheck_way_back"
 _MARK: Final = "bncheck_carried"
 
 
-def carried(kind: type, tree: ast.Module) -> type | None:
-    """The same class with passes that take and return arrays; None where nothing says that they do not already."""
-    forward = str(forward_of(kind))
-    if backward_of(kind) is None:
-        tensor = next((found for space in _spaces(kind) if (found := tensor_in(space))), None)
-        return _over_tensors(kind, forward, tensor) if tensor is not None and tensor is not kind else None
-    return _over_lists(kind, forward, str(backward_of(kind))) if is_of_lists(tree) else None
+def carried(kind: type, tree: ast.Module) -> Iterator[type]:
+    """The same class with passes that take and return arrays; none where nothing says that they do not already."""
+    forward, backward = str(forward_of(kind)), backward_of(kind)
+    if backward is None:
+        for found, over in ((tensor_in, _over_tensors), (number_in, over_numbers)):
+            carrier = next((one for space in _spaces(kind) if (one := found(space))), None)
+            if carrier is not None and carrier is not kind:
+                yield _marked(over(kind, forward, carrier))
+    elif is_of_lists(tree):
+        yield _marked(_over_lists(kind, forward, backward))
+
+
+def wrapped(kind: type) -> Iterator[type]:
+    """Likewise, for passes that take x out of a node before them, or an object that has its gradient beside it."""
+    forward, backward = str(forward_of(kind)), backward_of(kind)
+    if backward is None:
+        return
+    if (node := over_nodes(kind)) is not None:
+        yield _marked(node)
+    box = next((one for space in _spaces(kind) if (one := box_in(space))), None)
+    if box is not None and box is not kind:
+        yield _marked(over_boxes(kind, forward, backward, box))
 
 
 def _spaces(kind: type) -> Iterator[dict[str, Any]]:
@@ -36,8 +54,13 @@ def _spaces(kind: type) -> Iterator[dict[str, Any]]:
         yield from (one.__globals__ for one in vars(base).values() if hasattr(one, "__globals__"))
 
 
+def _marked(kind: type) -> type:
+    setattr(kind, _MARK, True)
+    return kind
+
+
 def _made(kind: type, **methods: Callable[..., Any]) -> type:
-    told = {"__module__": kind.__module__, "__doc__": kind.__doc__, _MARK: True}
+    told = {"__module__": kind.__module__, "__doc__": kind.__doc__}
     return type(kind.__name__, (kind,), {**told, **methods})
 
 

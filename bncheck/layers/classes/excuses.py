@@ -67,6 +67,8 @@ def _unknown(plan: Plan, method: str, error: BaseException) -> str | None:
     """An argument whose name says nothing to us, and that had to be made up."""
     arguments = {plan.forward: plan.forward_arguments, plan.backward: plan.backward_arguments}.get(method)
     names = [name for name, role in arguments.roles if not role] if arguments else []
+    if plan.innocent or isinstance(error, NameError):
+        return None
     if not method and not plan.recipe.guessed() and isinstance(error, TypeError) and not where(error):
         return f"cannot be made with what is known here: {one_line(error)}"
     if not method or (not names and isinstance(error, ValueError)):

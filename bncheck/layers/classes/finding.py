@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,30 +15,33 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
 from bncheck.layers.classes import handed, methods
-from bncheck.layers.classes.carried import carried
+from bncheck.layers.classes.carried import carried, wrapped
 from bncheck.layers.classes.guesses import (
-    guessed_gradients,
-    guessed_rates,
     guessed_slots,
     guessed_switch,
-    written_rate,
 )
 from bncheck.layers.classes.handed import Handed
-from bncheck.layers.classes.instances import Slot, find_slots, index_of, is_number_of, leaves
+from bncheck.layers.classes.instances import Slot, find_slots, index_of
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.layouts import GAMMAS, LAYOUTS, ROWS, places_of
 from bncheck.layers.classes.methods import NO_SWITCH
 from bncheck.layers.classes.passes import backward_of, forward_of, inner_of
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.classes.recipes import COLUMNS, LAYOUTS, ROWS, Raw, Recipe
+from bncheck.layers.classes.recipes import Raw, Recipe
+from bncheck.layers.classes.searching import goes_back, is_own, with_gradients
 from bncheck.layers.classes.text import ClassText, read_text
 from bncheck.layers.classes.traits import D, batch, settle
-from bncheck.layers.conventions import PLAIN_RANK, is_exactly_layer, meaning, role_of, speaks_of_layer
+from bncheck.layers.conventions import PLAIN_RANK, meaning, role_of
 from bncheck.layers.isolation import Unrunnable, guarded, quiet, reached
 from bncheck.layers.protocol import Call, Traits
+from bncheck.layers.titles import is_exactly_layer, says_batch, speaks_of_layer
+from bncheck.layers.untouched import Untouched
 from bncheck.settings import LayerSettings
+from bncheck.vocabulary import Mode
 
 _FRAMEWORKS = ("torch", "jax", "flax", "equinox", "tensorflow", "keras", "unittest", "haiku", "mxnet", "chainer")
 _ALIKE = 0.9999
+_CLOSE = 1e-9
 
 
 def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | None) -> list[ClassLayer]:
@@ -49,6 +53,8 @@ def find(names: dict[str, object], tree: ast.Module, path: str, wanted: str | No
         candidates = _candidates(kinds)
         chosen = [kind for kind in candidates if not _is_made_of(kind, candidates, tree)]
     tried = [(kind, _recognised(kind, tree, Path(path).name)) for kind in chosen]
+    if wanted is None:
+        tried = [(kind, found) for kind, found in tried if says_batch(kind.__name__) or not _is_of_rows(found)]
     good = [(kind, found) for kind, found in tried if found.works]
     if wanted is None and good:
         tried = [(kind, found) for kind, found in tried if found.works or _must_work(kind, chosen)]
@@ -95,6 +101,18 @@ def _has_parameters(kind: type) -> bool:
     return {"gamma", "beta"} <= {found.role for name in made if (found := role_of(name))}
 
 
+def _is_of_rows(found: _Found) -> bool:
+    """Whether each sample is normalized over its features, as a layer normalization does it."""
+    if not found.works or found.layer.plan.recipe.layout != ROWS or inner_of(found.layer.plan.recipe.kind, "forward"):
+        return False
+    call = Call(batch(ROWS), np.ones(D), np.zeros(D), None, LayerSettings(eps=0.0))
+    try:
+        out = found.layer.forward(call).out
+    except LayerRaised:
+        return False
+    return out.shape == call.x.shape and bool(np.all(np.abs(out.mean(axis=1)) < _CLOSE))
+
+
 def _must_work(kind: type, others: list[type]) -> bool:
     """An abstract base or a network of such layers may fail beside a layer that works; a layer may not."""
     is_base = any(other is not kind and issubclass(other, kind) for other in others)
@@ -121,9 +139,14 @@ class _Trial(NamedTuple):
 
 def _recognised(kind: type, tree: ast.Module, file: str) -> _Found:
     """As it is, or with its passes over arrays if it comes further so."""
-    found, other = _recognise(kind, read_text(tree, kind), file), carried(kind, tree)
-    over = _recognise(other, read_text(tree, other), file) if other is not None else found
-    return over if over.rank[0] == 2 or over.rank > found.rank else found
+    found = _recognise(kind, read_text(tree, kind), file)
+    for other in carried(kind, tree):
+        over = _recognise(other, read_text(tree, other), file)
+        found = over if over.rank[0] == 2 or over.rank > found.rank else found
+    for other in wrapped(kind) if found.rank[0] < 2 else ():
+        over = _recognise(other, read_text(tree, other), file)
+        found = over if over.rank > found.rank else found
+    return found
 
 
 def _recognise(kind: type, text: ClassText, file: str) -> _Found:
@@ -136,8 +159,22 @@ def _recognise(kind: type, text: ClassText, file: str) -> _Found:
             break
     if best is None:
         best = _Trial(_bare_plan(Recipe(kind, text, ROWS)), 0)
-    layer = ClassLayer(f"{file}:{kind.__name__}", best.plan, Traits())
+    plan = replace(best.plan, innocent=_is_innocent(best.plan))
+    layer = ClassLayer(f"{file}:{kind.__name__}", plan, Traits())
     return _Found(settle(layer, file), best.score > 0, best.rank)
+
+
+def _is_innocent(plan: Plan) -> bool:
+    """Whether no pass, as far as it comes, looks at anything that had to be guessed."""
+    probe = Untouched()
+    plan = replace(plan, recipe=replace(plan.recipe, probe=probe), slots={}, warm=False)
+    x = batch(plan.recipe.layout)
+    for mode in Mode:
+        call = Call(x, np.ones(D), np.zeros(D), None, LayerSettings(mode))
+        with contextlib.suppress(LayerRaised, ValueError, TypeError):
+            made = ClassLayer("", plan, Traits()).forward(call)
+            made.run_backward(np.ones_like(x))
+    return not probe.is_touched
 
 
 def _bare_plan(recipe: Recipe) -> Plan:
@@ -167,13 +204,13 @@ def _try(recipe: Recipe) -> _Trial | None:
     except LayerRaised as error:
         bare = replace(plan, slots=_slots(plan, instance, instance, x))
         return _Trial(bare, 0, reached(error.__cause__) if error.__cause__ else 0)
-    if plan.switch.kind == "none":
+    if plan.switch.kind == "none" or type(plan.switch.train) is int:
         plan = replace(plan, switch=guessed_switch(plan, instance, x))
         made = replace(made, plan=plan)
     plan = replace(plan, slots=_slots(plan, instance, made.instance, x))
     made = replace(made, plan=_with_statistics(plan, instance, made, x))
-    plan, score = _with_gradients(made, instance), _score(made, x)
-    return _Trial(plan, score, int(score == 1 and _goes_back(replace(made, plan=plan))))
+    plan, score = with_gradients(made, instance), _score(made, x)
+    return _Trial(plan, score, int(score == 1 and goes_back(replace(made, plan=plan))))
 
 
 def _plan(recipe: Recipe, instance: Any) -> Plan:
@@ -192,7 +229,13 @@ def _plan(recipe: Recipe, instance: Any) -> Plan:
 def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     """Without the numbers that the constructor or the forward pass is given anyway."""
     slots = class_numbers(type(after), plan.recipe.text) | find_slots(before, after, D)
-    slots = {role: slot for role, slot in slots.items() if _is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
+    slots |= {
+        role: slot._replace(pattern=GAMMAS[plan.recipe.layout][0])
+        for role, slot in slots.items()
+        if role in ("gamma", "beta") and slot.pattern is None and np.ndim(slot.read(after)) == 0
+        if places_of(plan.recipe.layout)  # features first may be turned inside, and then (D,) is right
+    }
+    slots = {role: slot for role, slot in slots.items() if is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
     given = [role for role in ("eps", "momentum") if plan.recipe.takes(role) or plan.forward_arguments.has(role)]
     given += ["mean", "var"] if "mean" in slots and _is_of_batch(slots["mean"], after, x) else []
     return {role: slot for role, slot in slots.items() if role not in given}
@@ -247,50 +290,3 @@ def _score(made: ClassPass, x: Array) -> int:
     with np.errstate(all="ignore"):
         likeness = [abs(np.corrcoef(out[:, j], x[:, j])[0, 1]) for j in range(x.shape[1])]
     return 2 if min(likeness) > _ALIKE else 1
-
-
-def _is_own(kind: type, gradient: Slot, parameter: Slot | None) -> bool:
-    """Whether a gradient bears its parameter's name, as it has to where dW and db are a dense layer's."""
-    if parameter is None or not inner_of(kind, "forward"):
-        return True
-    ranks = [found.rank if (found := meaning(slot.paths[0])) else None for slot in (gradient, parameter)]
-    return ranks[0] == ranks[1]
-
-
-def _with_gradients(made: ClassPass, before: Any) -> Plan:
-    plan = made.plan
-    dout = np.random.default_rng(8).normal(size=made.call.x.shape)
-    try:
-        found, result = made.run_backward(dout)
-    except LayerRaised:
-        turn = plan.recipe.layout == COLUMNS and not plan.turned
-        return _turned(made, before) if turn else plan
-    later = find_slots(before, found.instance, D)
-    named = {role: later[role] for role in ("dgamma", "dbeta") if role in later}
-    named = {role: slot for role, slot in named.items() if _is_own(plan.recipe.kind, slot, plan.slots.get(role[1:]))}
-    slots = plan.slots | guessed_gradients(plan, found.instance) | named
-    plan = replace(plan, slots=slots)
-    found = replace(found, plan=plan)
-    if found.parts(result).get("dgamma") is not None or "gamma" not in slots:
-        return plan
-    stepped = not np.array_equal(found.old["gamma"], slots["gamma"].read(found.instance))
-    rates = [path for path, value in leaves(before) if is_number_of(path, value, "lr")]
-    if stepped and not rates and not plan.backward_arguments.has("lr"):
-        rates = guessed_rates(replace(made, plan=plan), dout)
-        fixed = None if rates or "beta" not in slots else written_rate(replace(made, plan=plan), dout)
-        plan = replace(plan, rate=fixed or plan.rate)
-    return replace(plan, steps=stepped, rates=tuple(rates))
-
-
-def _turned(made: ClassPass, before: Any) -> Plan:
-    """The backward pass may take a row for a sample where the forward takes a column."""
-    turned = replace(made, plan=replace(made.plan, turned=True))
-    return _with_gradients(turned, before) if _goes_back(turned) else made.plan
-
-
-def _goes_back(made: ClassPass) -> bool:
-    try:
-        made.run_backward(np.ones_like(made.call.x))
-    except LayerRaised:
-        return False
-    return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bncheck.layers.classes import handed
+from bncheck.layers.classes import afterwards, handed
 from bncheck.layers.classes.instances import Recorder, attributes, leaves, put
 from bncheck.layers.classes.plan import RATE, Plan
 from bncheck.layers.conventions import CACHES, INPUT_GRADIENTS, flat, meaning, returned_roles, words
@@ -45,6 +45,8 @@ class Collected:
         for role in ("dgamma", "dbeta"):
             if found.get(role) is None:
                 found[role] = self._elsewhere(role)
+        if self.plan.shows and any(found.get(role) is None for role in ("dgamma", "dbeta")):
+            found |= afterwards.shown(self.plan, self.instance, self.old)
         if found.get("dx") is None:
             kept = handed.found(self.instance, self.plan.handed.dx)
             found["dx"] = attribute(self.instance, INPUT_GRADIENTS) if kept is None else kept

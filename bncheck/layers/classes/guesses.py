@@ -11,9 +11,11 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.errors import LayerRaised
+from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Slot, attributes, clone, leaves, pattern_of, put
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
-from bncheck.layers.classes.methods import NO_SWITCH, Switch
+from bncheck.layers.classes.methods import NO_SWITCH, Switch, parameters_of, required
+from bncheck.layers.classes.passes import inner_of, method_names
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.conventions import PREFIXES, SUFFIXES, Path, flat
 from bncheck.layers.protocol import Call, Traits
@@ -53,11 +55,14 @@ def _effects(plan: Plan, instance: Any, x: Array, mode: Mode) -> Iterator[tuple[
 
 
 def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
-    """A flag that a condition asks for, under whatever name, and that makes of it what a test mode is.
+    """A flag that a condition asks for, or a method, under whatever name, that makes of it what a test mode is.
 
     Set one way, what comes out for a row depends on the other rows; the other way it does not, and goes by what
     training has kept.
     """
+    if plan.switch.kind != "none":
+        turned = plan.switch._replace(train=plan.switch.test, test=plan.switch.train)
+        return turned if _is_test_mode(replace(plan, switch=turned), fresh, x) else plan.switch
     for name, value in sorted(attributes(fresh).items()):
         if name not in plan.recipe.text.tested or not isinstance(value, bool):
             continue
@@ -65,7 +70,19 @@ def guessed_switch(plan: Plan, fresh: Any, x: Array) -> Switch:
             switch = Switch("attribute", name, train, not train)
             if _is_test_mode(replace(plan, switch=switch), fresh, x):
                 return switch
-    return NO_SWITCH
+    pairs = (Switch("pair", plan.forward, plan.forward, name) for name in _beside(plan))
+    return next((pair for pair in pairs if _is_test_mode(replace(plan, switch=pair), fresh, x)), NO_SWITCH)
+
+
+def _beside(plan: Plan) -> Iterator[str]:
+    """The methods that take an array and reach a result by what they do not set: a test pass, under whatever name."""
+    kind, text = plan.recipe.kind, plan.recipe.text
+    for name in () if inner_of(kind, "forward") else method_names(kind):
+        if name in (plan.forward, plan.backward) or name.startswith("__") or name not in text.functions:
+            continue
+        wanted = [p for p in parameters_of(kind, name, text) if p.name != "self"]
+        if len([p for p in wanted if required(p)]) == 1 and read_by(text.functions, name):
+            yield name
 
 
 def _is_test_mode(plan: Plan, fresh: Any, x: Array) -> bool:
@@ -106,6 +123,22 @@ def guessed_gradients(plan: Plan, later: Any) -> dict[str, Slot]:
             if flat(str(path[-1][1])) in names and isinstance(value, np.ndarray):
                 found.setdefault("d" + role, Slot((path,), None))
     return found
+
+
+def unnamed_gradients(made: ClassPass, later: Any, dout: Array) -> dict[str, Slot]:
+    """Where the backward pass leaves two arrays of D numbers under names that say nothing, one of them sum(dout)."""
+    m = dout.shape[1]
+    before: dict[Path, Any] = dict(leaves(made.instance))
+    left = [
+        (path, np.ravel(value))
+        for path, value in leaves(later)
+        if isinstance(value, np.ndarray) and pattern_of(value, m) and not np.array_equal(value, before.get(path, ()))
+    ]
+    summed = [path for path, value in left if np.allclose(value, dout.sum(axis=0), rtol=1e-9)]
+    others = [path for path, _ in left if path not in summed]
+    if len(summed) != 1 or len(others) != 1:
+        return {}
+    return {"dgamma": Slot((others[0],), None), "dbeta": Slot((summed[0],), None)}
 
 
 def guessed_rates(made: ClassPass, dout: Array) -> list[Path]:

@@ -13,8 +13,10 @@ import numpy as np
 
 from bncheck.arrays import Array
 from bncheck.layers.conventions import COUNTED_RANK, PLAIN_RANK, Meaning, Path, meaning
+from bncheck.layers.untouched import Untouched
 
-_ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, type, types.ModuleType, types.FunctionType)
+_CODE = (type, types.ModuleType, types.FunctionType)
+_ATOMS = (int, float, complex, str, bytes, bool, type(None), np.generic, Untouched, *_CODE)
 _DEPTH = 4
 
 
@@ -82,6 +84,8 @@ def _is_plain(own: type) -> bool:
 def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
     """Everything inside an instance that can be read and set, containers and wrappers opened."""
     for step, item in _children(value):
+        if isinstance(item, Untouched):
+            continue
         here = (*path, step)
         yield here, item
         if len(here) < _DEPTH and not isinstance(item, (*_ATOMS, np.ndarray)):

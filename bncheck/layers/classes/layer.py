@@ -15,8 +15,9 @@ from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import Collected, attribute, kept_cache, prepare_backward
 from bncheck.layers.classes.handed import hand
 from bncheck.layers.classes.instances import NOWHERE, Slot, attributes, clone, is_number_of, leaves, put
+from bncheck.layers.classes.layouts import from_layer, statistic, to_columns, to_layer
 from bncheck.layers.classes.plan import RATE, Plan
-from bncheck.layers.classes.recipes import Raw, from_layer, statistic, to_columns, to_layer
+from bncheck.layers.classes.recipes import Raw
 from bncheck.layers.conventions import OUTPUTS
 from bncheck.layers.isolation import guarded
 from bncheck.layers.protocol import Call, Spelled, Traits
@@ -100,7 +101,7 @@ class ClassPass:
         values |= {"gamma": call.gamma.copy(), "beta": call.beta.copy(), "eps": call.settings.eps, "index": plan.index}
         grads = values["grads"] = dict[str, Any]()
         values |= {f"rest{i}": part for i, part in enumerate(cache)}
-        values["switch"] = plan.switch.train
+        values |= {"switch": plan.switch.train, "": plan.recipe.probe}
         with running(plan, plan.backward):
             hand(instance, plan.handed.dout, given, plan.name)
             result = plan.backward_arguments.call(getattr(instance, plan.backward), values, "dout")
@@ -145,6 +146,18 @@ class ClassLayer:
         from bncheck.layers.classes.spelling import spell
 
         return spell(self, calls, dout)
+
+    def runs_as_made(self, mode: Mode) -> bool:
+        """Whether its passes run where nothing in an instance has been set: what then fails is ours."""
+        x = np.random.default_rng(5).normal(size=(24, 5))
+        plain = self.with_plan(slots={}, warm=False)
+        try:
+            made = plain.forward(Call(x, np.ones(5), np.zeros(5), None, LayerSettings(mode)))
+            if self.traits.has_backward and mode is Mode.TRAIN:
+                made.run_backward(x[::-1].copy())
+        except LayerRaised:
+            return False
+        return bool(self.plan.slots)
 
     def _template(self, d: int, settings: LayerSettings) -> Any:
         key = d, self.plan.raw(settings)
@@ -198,7 +211,7 @@ def _set(plan: Plan, instance: Any, call: Call) -> dict[str, Any]:
         if role in slots:
             _put(instance, slots[role], number)
     given = {"x": to_layer(call.x, plan.recipe.layout), "gamma": call.gamma.copy(), "beta": call.beta.copy()}
-    return given | numbers | {"index": plan.index}
+    return given | numbers | {"index": plan.index, "": plan.recipe.probe}
 
 
 def _start(slot: Slot, instance: Any, values: Array) -> None:

@@ -168,6 +168,8 @@ def _two_values(name: str, value: Any, text: ClassText) -> tuple[Any, Any] | Non
     if role == "mode" or (role in ("flag", "inverted") and isinstance(value, str)):
         if isinstance(value, bool):
             return True, False
+        if isinstance(value, int):
+            return value, int(not value)
         return text.word(names.TRAIN_WORDS, "train"), text.word(names.TEST_WORDS, "test")
     return {"flag": (True, False), "trainable": (True, False), "inverted": (False, True)}.get(role)
 
@@ -226,6 +228,13 @@ def forward_arguments(found: list[inspect.Parameter], switch: Switch, is_handed_
     return Arguments(tuple(roles), not is_handed_x)
 
 
+def data_of(function: Callable[..., Any]) -> str:
+    """The name of the parameter that takes x."""
+    found = [p for p in parameters(function) if p.name != "self"]
+    main = _main(found)
+    return main.name if main else ""
+
+
 def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     def is_data(parameter: inspect.Parameter) -> bool:
         meant = role_of(parameter.name)
@@ -234,12 +243,17 @@ def _main(found: list[inspect.Parameter]) -> inspect.Parameter | None:
     return next((p for p in found if is_data(p)), found[0] if found else None)
 
 
+def _of_step(name: str) -> names.Meaning | None:
+    """alpha is a momentum in a forward pass and a learning rate in a backward pass."""
+    return names.Meaning("lr") if flat(name) in names.RATES else None
+
+
 def backward_arguments(given: list[inspect.Parameter], is_handed_dout: bool = True) -> Arguments:
     """backward(dout), (dout, cache), (input, gradOutput), (dout, lr), (dout, optimizer)."""
     if not is_handed_dout:
         known = [(p, meant.role) for p in given if (meant := role_of(p.name)) and (required(p) or meant.role == "lr")]
         return Arguments(tuple((p.name, "switch" if role in _FLAGS else role) for p, role in known), True)
-    found = [(p, role_of(p.name)) for p in given]
+    found = [(p, _of_step(p.name) or role_of(p.name)) for p in given]
     wanted = [(p, meant.role if meant else "") for p, meant in found if required(p) or (meant and meant.role == "lr")]
     wanted = [
         (p, "grads" if i and flat(p.name) in names.GRADIENT_HOLDERS else role) for i, (p, role) in enumerate(wanted)

@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bncheck.layers.conventions import speaks_of_layer
 from bncheck.layers.functions.naming import CONTEXTS, plain
 from bncheck.layers.functions.pairs import OTHERS, member
+from bncheck.layers.titles import speaks_of_layer
 
 
 class ContextPair(NamedTuple):

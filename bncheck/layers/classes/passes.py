@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from bncheck.layers import conventions as names
 from bncheck.layers.conventions import flat
 from bncheck.layers.functions.pairs import OTHERS, member
+from bncheck.layers.nothing import Nothing
+from bncheck.layers.titles import speaks_of_layer
 
 _WEAK = (
     "propagate",
@@ -25,7 +27,7 @@ _WEAK = (
 
 def method_names(kind: type) -> list[str]:
     private = tuple(f"_{base.__name__.lstrip('_')}__" for base in kind.__mro__)
-    own = {name for base in kind.__mro__ if base is not object for name in vars(base)}
+    own = {name for base in kind.__mro__ if base not in (object, Nothing) for name in vars(base)}
     return sorted(n for n in own if callable(getattr(kind, n, None)) and not n.startswith(private))
 
 
@@ -66,7 +68,7 @@ def backward_of(kind: type) -> str | None:
 
 def inner_of(kind: type, part: str) -> str | None:
     """batchnorm_forward and batchnorm_backward of a class that is something larger, a dense layer or a network."""
-    if names.speaks_of_layer(kind.__name__, None):
+    if speaks_of_layer(kind.__name__, None):
         return None
     found = [one for one in map(member, method_names(kind)) if one.norm and not one.variant & OTHERS]
     said = [one.name for one in found if one.part == part]

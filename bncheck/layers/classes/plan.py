@@ -7,8 +7,9 @@ from typing import Final
 
 from bncheck.layers.classes.handed import NOTHING, Handed
 from bncheck.layers.classes.instances import Slot
+from bncheck.layers.classes.layouts import ROWS
 from bncheck.layers.classes.methods import Arguments, Switch
-from bncheck.layers.classes.recipes import ROWS, Raw, Recipe
+from bncheck.layers.classes.recipes import Raw, Recipe
 from bncheck.layers.conventions import Path
 from bncheck.settings import LayerSettings
 
@@ -32,6 +33,8 @@ class Plan:
     slots: dict[str, Slot] = field(default_factory=dict)
     steps: bool = False
     """The gradients show only in the step that backward takes."""
+    shows: str = ""
+    """The method that shows the gradients afterwards: get_grads(), or update(lr)."""
     rates: tuple[Path, ...] = ()
     """Where the learning rates of that step stand."""
     rate: float = RATE
@@ -44,6 +47,8 @@ class Plan:
     """Makes its parameters during the first forward pass, whatever was set before."""
     bare: bool = False
     """It has no gamma and no beta, and they are applied to what it returns."""
+    innocent: bool = False
+    """No argument that had to be guessed is looked at by its passes: whatever they raise is their own mistake."""
     index: int = 0
     """The number of the layer that is asked for, where there are several."""
     takes_share: bool = False

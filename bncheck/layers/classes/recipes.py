@@ -1,104 +1,30 @@
-"""How instances of a user's class are made, and how a batch is laid out for them."""
+"""How instances of a user's class are made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from bncheck.arrays import Array
 from bncheck.layers import conventions as names
 from bncheck.layers.classes.handed import read_by
 from bncheck.layers.classes.instances import Recorder, leaves, put
+from bncheck.layers.classes.layouts import GAMMAS, SHAPES, places_of
 from bncheck.layers.classes.methods import constructor, parameters, required
 from bncheck.layers.classes.neighbours import Regularizer, stand_in
 from bncheck.layers.classes.passes import backward_of, find_method, forward_of, method_names
 from bncheck.layers.classes.text import ClassText
 from bncheck.layers.conventions import flat, role_of, words
 from bncheck.layers.functions.pairs import member
+from bncheck.layers.untouched import Untouched
 
-LAYOUTS: Final = ("(N, D)", "(N, C, H, W)", "(N, H, W, C)", "(D, N)")
-ROWS, CHANNELS_FIRST, CHANNELS_LAST, COLUMNS = LAYOUTS
-
-_SHAPES: Final[dict[str, list[tuple[int | None, ...]]]] = {
-    ROWS: [(-1,), (None, -1), (1, -1)],
-    CHANNELS_FIRST: [(-1,), (None, -1, None, None), (-1, None, None)],
-    CHANNELS_LAST: [(-1,), (None, None, None, -1), (None, None, -1)],
-    COLUMNS: [(-1, 1), (-1, None), (-1,)],
-}
-_GAMMAS: Final[dict[str, list[tuple[int, ...]]]] = {
-    ROWS: [(-1,), (1, -1), (-1, 1)],
-    CHANNELS_FIRST: [(1, -1, 1, 1), (-1,), (-1, 1, 1)],
-    CHANNELS_LAST: [(-1,), (1, 1, 1, -1), (1, -1)],
-    COLUMNS: [(-1, 1), (-1,), (1, -1)],
-}
 FORMS: Final = 3
 _ANY_LENGTH: Final = 4
 _OF_A_WINDOW: Final = {"kernel", "stride", "pad", "padding", "window", "pool"}
 _RANKS: Final = {"dimensions", "dims", "dim", "ndim", "ndims", "numdims", "numdimensions", "rank"}
 _USUAL: Final = {"eps": 1e-5, "momentum": 0.9}
-
-
-@lru_cache(64)
-def spatial(n: int) -> tuple[int, int, int]:
-    """(images, H, W) for N rows: more than one pixel an image wherever N allows it, and at least two images."""
-    pixels = min(
-        (p for p in range(1, n + 1) if n % p == 0 and (n // p > 1 or p == 1)), key=lambda p: abs(p - n ** (2 / 3))
-    )
-    height = next(h for h in range(1, pixels + 1) if pixels % h == 0 and h * h >= pixels)
-    return n // pixels, height, pixels // height
-
-
-def to_layer(x: Array, layout: str) -> Array:
-    """A copy of (N, M), as the layer takes it."""
-    if layout == ROWS:
-        return x.copy()
-    if layout == COLUMNS:
-        return x.T.copy()
-    images = x.reshape(*spatial(len(x)), x.shape[1])
-    return images.transpose(0, 3, 1, 2).copy() if layout == CHANNELS_FIRST else images.copy()
-
-
-def as_array(value: Any) -> Array:
-    """A copy; of what is no table of numbers, an array of objects."""
-    try:
-        return np.array(value)
-    except ValueError:
-        return np.array([None])
-
-
-def from_layer(y: Any, layout: str, shape: tuple[int, ...]) -> Array:
-    """A copy, (N, M) again; as it is where its shape is another."""
-    given = as_array(y)
-    n, m = shape
-    images = spatial(n)
-    if layout == COLUMNS and given.shape == (m, n):
-        return given.T
-    if layout == CHANNELS_FIRST and given.shape == (images[0], m, *images[1:]):
-        return given.transpose(0, 2, 3, 1).reshape(n, m)
-    if layout == CHANNELS_LAST and given.shape == (*images, m):
-        return given.reshape(n, m)
-    return given
-
-
-def to_columns(value: Any, m: int) -> Array:
-    """A gradient or statistic as (M,); anything else is handed on as it is, for the contract check to name."""
-    given = as_array(value)
-    return given.reshape(m) if given.size == m and (given.ndim == 0 or m in given.shape) else given
-
-
-def statistic(value: Any, layout: str, m: int) -> Array:
-    """A running statistic as (M,): a scalar holds for every column, and the pixels of a channel are averaged."""
-    value = np.asarray(value)
-    if value.size == 1:
-        return np.full(m, value.reshape(()))
-    axis = value.ndim - 1 if layout == CHANNELS_LAST else value.ndim - 3
-    if layout in (CHANNELS_FIRST, CHANNELS_LAST) and value.size > m and axis >= 0 and value.shape[axis] == m:
-        return np.asarray(value.mean(axis=tuple(i for i in range(value.ndim) if i != axis)))
-    return to_columns(value, m)
 
 
 class Raw(NamedTuple):
@@ -127,6 +53,8 @@ class Recipe:
     sized: bool = True
     """Sizes that have a default are given all the same."""
     prepared: bool = True
+    probe: Untouched | None = None
+    """Given for what would have to be guessed, to see whether it matters."""
 
     def make(self, d: int, raw: Raw) -> Any:
         """Runs the user's code: to be called within ``guarded``."""
@@ -171,7 +99,7 @@ class Recipe:
 
     def _shape(self, d: int) -> tuple[int, ...]:
         images = dict(enumerate((_ANY_LENGTH, 5, 2)))
-        given = _SHAPES[self.layout][self.form]
+        given = SHAPES[self.layout][self.form]
         return tuple(d if n == -1 else n or images.get(i, _ANY_LENGTH) for i, n in enumerate(given))
 
     def _arguments(self, wanted: list[Any], d: int, raw: Raw) -> dict[str, Any]:
@@ -182,7 +110,7 @@ class Recipe:
         """How many dimensions x has, asked for beside its columns: without the batch's, or with it."""
         needed = [p.name for p in wanted if required(p)]
         sized = any(_role(name) == "size" and flat(name) not in _RANKS for name in needed)
-        rank = (3 if self.layout in (CHANNELS_FIRST, CHANNELS_LAST) else 1) + self.form
+        rank = places_of(self.layout) + 1 + self.form
         return {name: rank for name in needed if sized and flat(name) in _RANKS and self.form < FORMS - 1}
 
     def _value(self, parameter: Any, d: int, raw: Raw) -> Any:
@@ -200,7 +128,7 @@ class Recipe:
         return self._needed(parameter.name, role, d) if needed else _SKIP
 
     def _needed(self, name: str, role: str, d: int) -> Any:
-        shape = tuple(d if n == -1 else n for n in _GAMMAS[self.layout][self.form])
+        shape = tuple(d if n == -1 else n for n in GAMMAS[self.layout][self.form])
         values: dict[str, Any] = {
             "shape": self._shape(d),
             "gamma": np.ones(shape),
@@ -222,7 +150,8 @@ class Recipe:
         if "init" in flat(name):
             return np.zeros if any(word in flat(name) for word in ("beta", "bias", "mean", "zero")) else np.ones
         helper = stand_in(name, d, self._shape(d), self.text.asked.get(name, frozenset()))
-        return (d, None, (d,))[self.form] if helper is None else helper
+        guess = (d, None, (d,))[self.form] if self.probe is None else self.probe
+        return guess if helper is None else helper
 
     def preparations(self, instance: Any, d: int, raw: Raw) -> list[Preparation]:
         """What a new instance wants to be told before its first pass: methods to call."""

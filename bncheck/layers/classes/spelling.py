@@ -13,15 +13,14 @@ from bncheck.layers.classes.excuses import running
 from bncheck.layers.classes.gradients import attribute
 from bncheck.layers.classes.instances import NOWHERE, Recorder, Slot, attributes, get, leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.layouts import channels_of, to_layer
 from bncheck.layers.classes.methods import Arguments, parameters
 from bncheck.layers.classes.neighbours import Activation, LayerBefore, Regularizer
 from bncheck.layers.classes.plan import RATE
-from bncheck.layers.classes.recipes import CHANNELS_LAST, COLUMNS, to_layer
 from bncheck.layers.protocol import Call, Spelled
 from bncheck.layers.writing_down import Text, call, literal, place_of, places, steps
 from bncheck.vocabulary import Mode
 
-_CHANNELS = {CHANNELS_LAST: 3, COLUMNS: 0}
 _LENT = (Recorder, Regularizer, Activation, LayerBefore)
 
 
@@ -63,7 +62,7 @@ class _Speller:
         if self.dout is not None:
             self._backward(made, self.dout)
         found = {name: text for name, text in self.results.items() if text is not None}
-        return Spelled(tuple(self.lines), found, self.arrays, _CHANNELS.get(self.plan.recipe.layout, 1))
+        return Spelled(tuple(self.lines), found, self.arrays, channels_of(self.plan.recipe.layout))
 
     # ---- an instance ----
 
@@ -165,6 +164,8 @@ class _Speller:
         plan = self.plan
         if plan.turned:
             raise Unspelled("its gradients are laid out otherwise than x is")
+        if plan.shows:
+            raise Unspelled(f"its gradients are asked of {plan.shows}() after its backward pass")
         found, result = made.run_backward(dout)
         values: dict[str, Any] = {role: Text(role) for role in ("dout", "x", "gamma", "beta", "grads")}
         values |= {

@@ -12,8 +12,9 @@ from bncheck.errors import LayerRaised
 from bncheck.layers.classes import methods
 from bncheck.layers.classes.instances import leaves
 from bncheck.layers.classes.layer import ClassLayer, ClassPass
+from bncheck.layers.classes.layouts import ROWS, places_of
 from bncheck.layers.classes.plan import Plan
-from bncheck.layers.classes.recipes import COLUMNS, ROWS, Raw
+from bncheck.layers.classes.recipes import Raw
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
@@ -26,7 +27,7 @@ _STEP, _CLOSE = 1e-5, 1e-7
 
 
 def batch(layout: str, seed: int = 7, d: int = D) -> Array:
-    rows = 5 if layout in (ROWS, COLUMNS) else 40
+    rows = 40 if places_of(layout) else 5
     made = np.random.default_rng(seed).normal(size=(rows, d)) * np.arange(1, d + 1) + np.arange(d)
     return np.asarray(made)
 

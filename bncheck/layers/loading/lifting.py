@@ -44,7 +44,7 @@ def supply(namespace: dict[str, Any], source: Source, notes: list[str], everythi
         elif name in shown:
             namespace[name] = shown[name]
         elif everything:
-            found = stubs.numpys(name)
+            found = stubs.EPS if name.lower() in stubs.SMALL else stubs.numpys(name)
             namespace[name] = stubs.Stub(name) if found is None else found
     if given and not everything:
         notes.append(f"{source.name} uses {', '.join(given)} without importing it: it is supplied")

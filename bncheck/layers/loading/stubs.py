@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from bncheck.layers.absence import Absent, Nothing
+from bncheck.layers.absence import Absent
 from bncheck.layers.isolation import Missing
+from bncheck.layers.nothing import Nothing
 
 # Modules that promise NumPy's own interface.
 NUMPY_ALIKE = {"cupy", "cunumpy", "autograd.numpy", "minpy.numpy", "numpy"}
@@ -47,6 +48,10 @@ def numpys(name: str) -> object | None:
     return found if callable(found) or name in ("random", "linalg", "pi", "newaxis") else None
 
 
+def _nothing(*_: object, **__: object) -> None:
+    """Takes whatever it is given."""
+
+
 class Stub(Absent, NDArrayOperatorsMixin):
     """A module, class, function or decorator that is missing."""
 
@@ -55,6 +60,8 @@ class Stub(Absent, NDArrayOperatorsMixin):
 
     def __init__(self, name: str, made: bool = False) -> None:
         self._name, self._made = name, made
+        # Base.__init__(self, ...), as a class calls it that derives from what is missing.
+        self.__dict__["__init__"] = _nothing
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bncheck.errors import LayerRaised
-from bncheck.layers.conventions import FORWARD, flat, role_of, speaks_of_layer
+from bncheck.layers.conventions import FORWARD, flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.tensors.modules import COLUMNS, arguments
 from bncheck.layers.tensors.signatures import Signature
+from bncheck.layers.titles import speaks_of_layer
 
 _LEARNT = ("params", "gamma", "beta")
 

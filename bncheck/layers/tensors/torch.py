@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bncheck.errors import LayerRaised, NotImplementedByLayer
-from bncheck.layers.conventions import flat, role_of, speaks_of_layer
+from bncheck.layers.conventions import flat, role_of
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, Functional
@@ -38,6 +38,7 @@ from bncheck.layers.tensors.trials import (
     told,
     trial,
 )
+from bncheck.layers.titles import speaks_of_layer
 from bncheck.vocabulary import Mode
 
 _WIDTH = 5

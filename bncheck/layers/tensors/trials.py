@@ -12,9 +12,9 @@ import numpy as np
 from bncheck.arrays import Array
 from bncheck.batchnorm import Statistics
 from bncheck.errors import LayerRaised
-from bncheck.layers.conventions import speaks_of_layer
 from bncheck.layers.protocol import Call, Layer, Traits
 from bncheck.layers.tensors.arrays import LAYOUTS, MODES, STATISTICS, Functional
+from bncheck.layers.titles import speaks_of_layer
 from bncheck.settings import LayerSettings
 from bncheck.vocabulary import Mode
 
