@@ -68,8 +68,8 @@ _SAFETY = 4.0
 _NOISE_FOUND = 30.0  # measured above expected noise by this factor: the function rounds more coarsely
 _LARGEST_NOISE = 1e-3  # beyond it steps stop growing: the function bends within one unit of scale
 # The shape of one evaluation.  Below _SMALL entries the overhead of a NumPy call tells, above _LARGE the temporaries
-# fall out of the second-level cache, and blocks narrower than _WIDE pay for every row in each reduction.
-_SMALL, _LARGE, _WIDE, _NARROW = 1 << 14, 1 << 18, 512, 16
+# fall out of the last-level cache, and blocks narrower than _WIDE pay for every row in each reduction.
+_SMALL, _LARGE, _WIDE, _NARROW = 1 << 14, 1 << 19, 512, 16
 _SPARE = 31 << 17  # numbers: glibc keeps no memory for blocks beyond 32 MiB, whatever it has seen freed
 
 

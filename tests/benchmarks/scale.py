@@ -3,9 +3,11 @@
     python -m tests.benchmarks.scale [largest [plot.png]]
 
 Each batch has a process of its own with one thread, in which a check and plain forward passes of the whole batch are
-made in turn; ratios are medians of the rounds, with their range.  ``largest`` is the number of entries to stop at,
-1e8 unless said; the plot draws seconds against entries, with the line of constant cost an entry.  Seconds are of
-processor time.  Memory is the peak of the process; the batch itself (x and dout, 16 bytes an entry) stands beside it.
+made in turn; ratios are medians of the rounds, with their range.  ``within`` is the ratio to what the passes took
+inside the check itself, where they run on blocks of columns that may be cheaper, or dearer, than the whole.
+``largest`` is the number of entries to stop at, 1e8 unless said; the plot draws seconds against entries, with the
+line of constant cost an entry.  Seconds are of processor time.  Memory is the peak of the process; the batch itself
+(x and dout, 16 bytes an entry) stands beside it.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from collections.abc import Callable
 from functools import partial
 
 from bncheck import batchnorm
-from bncheck.batch import generate
+from bncheck.batch import Batch, generate
 from bncheck.checks.gradients import check_gradients
+from bncheck.layers.protocol import Call
+from bncheck.layers.reference import Reference, ReferencePass
 from bncheck.settings import CheckSettings
 from bncheck.timing.run import ONE_THREAD
 from bncheck.vocabulary import Coverage
@@ -46,6 +50,25 @@ def processor(work: Callable[[], object]) -> float:
     return (time.process_time() - start) / runs
 
 
+class Timed(Reference):
+    """Keeps the processor time that its passes take."""
+
+    spent = 0.0
+
+    def forward(self, call: Call, state: object = None) -> ReferencePass:
+        started = time.process_time()
+        made = super().forward(call, state)
+        self.spent += time.process_time() - started
+        return made
+
+
+def within(batch: Batch, settings: CheckSettings) -> float:
+    """What a check takes in units of the passes in it."""
+    layer, started = Timed(), time.process_time()
+    check_gradients(batch, layer, check=settings)
+    return (time.process_time() - started) / layer.spent
+
+
 def measure(n: int, d: int, coverage: str) -> dict[str, float]:
     """In this process: a check and single forward passes, in turn."""
     batch = generate(n, d)
@@ -62,7 +85,7 @@ def measure(n: int, d: int, coverage: str) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     low, high = min(ratios), max(ratios)
     found = {"seconds": seconds, "passes": report.forward_passes, "ratio": statistics.median(ratios)}
-    return {**found, "low": low, "high": high, "peak": peak}
+    return {**found, "low": low, "high": high, "peak": peak, "within": within(batch, settings)}
 
 
 def row(n: int, d: int, coverage: str) -> float:
@@ -71,7 +94,7 @@ def row(n: int, d: int, coverage: str) -> float:
     spread = f"{found['low']:.2f}-{found['high']:.2f}"
     print(
         f"{f'({n}, {d})':>16}{n * d:>10.1e}{found['seconds']:>10.3g}{found['seconds'] / (n * d) * 1e9:>10.0f}"
-        f"{found['passes']:>8.0f}{found['ratio']:>8.2f}  {spread:10}"
+        f"{found['passes']:>8.0f}{found['ratio']:>8.2f}  {spread:10}{found['within']:>6.2f}"
         f"{found['peak']:>8.0f}{16 * n * d / 2**20:>8.0f}",
         flush=True,
     )
@@ -97,7 +120,7 @@ def main(largest: float, plot: str | None = None) -> None:
     points: list[tuple[float, float]] = []
     for coverage, sizes in (("projected", PROJECTED), ("full", FULL)):
         print(f"{coverage} coverage{', K = 8' if coverage == 'projected' else ''}")
-        print("          (N, D)   entries   seconds  ns/entry  passes   ratio  range      peak, MiB  batch")
+        print("          (N, D)   entries   seconds  ns/entry  passes   ratio  range     within peak, MiB  batch")
         for n, d in sizes:
             if n * d <= largest:
                 taken = row(n, d, coverage)
