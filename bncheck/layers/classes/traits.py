@@ -15,6 +15,7 @@ from bncheck.layers.classes.layer import ClassLayer, ClassPass
 from bncheck.layers.classes.layouts import ROWS, places_of
 from bncheck.layers.classes.plan import Plan
 from bncheck.layers.classes.recipes import Raw
+from bncheck.layers.functions.results import array_in
 from bncheck.layers.isolation import guarded, quiet
 from bncheck.layers.protocol import Call, Traits
 from bncheck.settings import LayerSettings
@@ -89,8 +90,9 @@ def _is_bare(layer: ClassLayer) -> bool:
     if made.out.shape != x.shape or np.any(np.abs(made.out.mean(axis=0)) > _CLOSE):
         return False
     kept = [path for role in ("mean", "var") if role in plan.slots for path in plan.slots[role].paths]
-    held = [value for path, value in leaves(made.instance) if path not in kept and np.size(value) == D]
-    if any(np.ptp(value) == 0 and np.ravel(value)[0] in (0, 1) for value in held):
+    # Not every list can be an array: a layer may keep tables of several shapes in one.
+    held = [array_in(value) for path, value in leaves(made.instance) if path not in kept]
+    if any(one is not None and one.size == D and np.ptp(one) == 0 and one.flat[0] in (0, 1) for one in held):
         return False
     return plan.backward is None or _hands_out(made, np.ones_like(x)) == {"dx"}
 
