@@ -166,8 +166,25 @@ def written_rate(made: ClassPass, dout: Array) -> float | None:
         node.value for one in text.functions.values() for node in ast.walk(one) if isinstance(node, ast.Constant)
     ]
     numbers += [getattr(kind, name, None) for name in text.attributes]
-    rates = [one for one in numbers if isinstance(one, float) and one]
+    rates = [one for one in numbers if isinstance(one, float) and one] + _bare_rates(made.plan)
     return next((one for one in rates if np.allclose(step, one * dout.sum(axis=0), rtol=1e-9, atol=1e-12)), None)
+
+
+def _bare_rates(plan: Plan) -> list[float]:
+    """Of a step without a number: down by the gradient itself; up by it where the code adds a name to beta."""
+    named = {path[-1][1] for path in plan.slots["beta"].paths}
+    nodes = [node for one in plan.recipe.text.functions.values() for node in ast.walk(one)]
+    sums: list[tuple[ast.expr, ast.operator, ast.expr]]
+    sums = [(node.target, node.op, node.value) for node in nodes if isinstance(node, ast.AugAssign)]
+    sums += [(node.left, node.op, node.right) for node in nodes if isinstance(node, ast.BinOp)]
+    adds = any(
+        isinstance(to, ast.Attribute)
+        and to.attr in named
+        and isinstance(op, ast.Add)
+        and isinstance(what, ast.Name | ast.Attribute)
+        for to, op, what in sums
+    )
+    return [1.0, -1.0] if adds else [1.0]
 
 
 def _step(made: ClassPass, dout: Array) -> Array | None:

@@ -57,7 +57,7 @@ def with_gradients(made: ClassPass, before: Any) -> Plan:
     if stepped and not rates and not plan.backward_arguments.has("lr"):
         rates = guessed_rates(made, dout)
         fixed = None if rates or "beta" not in slots else written_rate(made, dout)
-        plan = replace(plan, rate=fixed or plan.rate)
+        plan = replace(plan, rate=fixed or (plan.rate if rates else 1.0))
     return replace(plan, steps=stepped, rates=tuple(rates))
 
 
