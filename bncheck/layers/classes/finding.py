@@ -232,7 +232,7 @@ def _slots(plan: Plan, before: Any, after: Any, x: Array) -> dict[str, Slot]:
     slots |= {
         role: slot._replace(pattern=GAMMAS[plan.recipe.layout][0])
         for role, slot in slots.items()
-        if role in ("gamma", "beta") and slot.pattern is None and np.ndim(slot.read(after)) == 0
+        if role in ("gamma", "beta") and slot.pattern is None and np.size(slot.read(after)) == 1
         if places_of(plan.recipe.layout)  # features first may be turned inside, and then (D,) is right
     }
     slots = {role: slot for role, slot in slots.items() if is_own(plan.recipe.kind, slot, slots.get(role[1:]))}
@@ -284,7 +284,7 @@ def _score(made: ClassPass, x: Array) -> int:
     if out.shape != x.shape or out.dtype.kind != "f":
         return 0
     gamma = made.plan.slots.get("gamma")
-    known = gamma is not None and (gamma.pattern is not None or np.ndim(gamma.read(made.instance)) == 0)
+    known = gamma is not None and (gamma.pattern is not None or np.size(gamma.read(made.instance)) == 1)
     if not known and not made.plan.forward_arguments.has("gamma"):
         return 1
     with np.errstate(all="ignore"):

@@ -231,7 +231,7 @@ def _can_be(found: Meaning, path: Path, value: Any, fresh: dict[Path, Any], d: i
         # A plain ``mean`` that appears only in the forward pass is the batch's.
         return (is_array or is_number) and (found.rank < PLAIN_RANK or fresh.get(path) is not None)
     if found.role in ("gamma", "beta"):
-        return (is_array and (np.size(value) == d or np.ndim(value) == 0)) or is_number
+        return (is_array and np.size(value) in (1, d)) or is_number
     if found.role in ("dgamma", "dbeta"):
         return is_array or is_number
     return is_number and found.role in ("eps", "momentum", "lr")

@@ -75,7 +75,7 @@ def _shown_by(made: ClassPass, dout: Array) -> str:
 def _grown(plan: Plan, role: str, before: Any, later: Any) -> Slot:
     """A parameter that starts as a number becomes as many as there are columns, in the shape that a step gives it."""
     slot = plan.slots[role]
-    grown = pattern_of(slot.read(later), D) if np.ndim(slot.read(before)) == 0 else None
+    grown = pattern_of(slot.read(later), D) if np.size(slot.read(before)) == 1 else None
     return slot if grown is None else slot._replace(pattern=grown)
 
 
