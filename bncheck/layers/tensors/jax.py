@@ -106,8 +106,11 @@ def of(thing: object, name: str, path: str = "") -> Layer | None:
     if "jax" not in sys.modules:
         return None
     function, backward = (*thing, None)[:2] if isinstance(thing, tuple) and thing else (thing, None)
-    made = function_of(function) or unbound(function) or applied(function)
-    if not callable(function) or (made is None and (inspect.isclass(function) or not speaks(function, "jax"))):
+    made = function_of(function) or unbound(function)
+    if not callable(function) or (made is None and not speaks(function, "jax")):
+        return None
+    made = made or applied(function)
+    if made is None and inspect.isclass(function):
         return None
     back = Signature.of(backward, ("x", "cache")) if backward else None
     signature = Signature.of(made or function) or (Signature.of(made, ("x",)) if made else None)
