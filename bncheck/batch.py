@@ -205,9 +205,9 @@ def _own_statistics(batch: Batch) -> Statistics:
         return batch_statistics(batch.x.astype(np.float64))
     from bncheck import storage
 
-    width, found = 1, []
-    for left in range(0, batch.d, width):
-        found.append(batch_statistics(np.array(batch.x[:, left : left + width], np.float64)))
+    found = []
+    for column in range(batch.d):
+        found.append(batch_statistics(np.array(batch.x[:, column : column + 1], np.float64)))
         storage.release(batch.x)
     return Statistics(*(np.concatenate(each) for each in zip(*found, strict=True)))
 

@@ -122,7 +122,7 @@ def _independence(subject: Subject, trained: Trained, train: Reading | None) -> 
     _, again, _ = _test(subject, batch, trained)
     other = batch.x.copy()
     other[1:] = 2 * other[1:] + 1
-    _, changed, _ = _test(subject, _with(batch, other), trained)
+    _, changed, _ = _test(subject, batch._replace(x=other), trained)
     if out.shape == batch.x.shape and not _same(out, again):
         evidence = f"the same test pass twice gives two results, {np.nanmax(np.abs(out - again)):.3g} apart"
         yield CATALOGUE["BN409"].found("out", evidence)
@@ -222,10 +222,6 @@ def _folded(findings: list[Finding]) -> list[Finding]:
     drop = {"BN409"} if codes.keys() & {"BN401", "BN402"} else set()
     drop |= {"BN412"} if codes.keys() & {"BN409", "BN402"} else set()
     return [f for f in findings if f.code not in drop and codes[f.code] is f]
-
-
-def _with(batch: Batch, x: Array) -> Batch:
-    return batch._replace(x=x)
 
 
 def _same(a: Array, b: Array) -> bool:
