@@ -196,7 +196,7 @@ def _apart(
     numeric: Numeric, analytic: Gradients, directions: Directions, values: Gradients, bars: Gradients
 ) -> _Allowed:
     """Of a layer in which they do not."""
-    agrees = defined(numeric.wide, out := numeric.out(), numeric.dtype)
+    agrees = defined(numeric.wide, out := numeric.out())
     instead, dtype = own(numeric.call, out, agrees), numeric.call.x.dtype
     sums, of_dx = Sums.of(numeric.wide, numeric.dout, directions, analytic.dx)
     limits = sums.limits(dtype, instead)

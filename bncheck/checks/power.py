@@ -114,23 +114,29 @@ class Sight:
 
     def _ratio(self, name: str, step: Callable[..., Any]) -> float:
         right, (numeric, allowed) = getattr(self.right, name), self.evidence[name]
-        plain = self._plain(self._looked(name, made(step, self.known)), right, _CERTAIN * allowed)
+        plain = self._plain(self._looked(name, made(step, self.known)), right, allowed, _CERTAIN)
         if plain <= 1 or self.narrow is None:
             return plain
         stored = self._looked(name, made(step, self.narrow).astype(self.dtype).astype(np.float64))
-        return min(plain, self._plain(stored, numeric.astype(np.float64), allowed))
+        return min(plain, self._plain(stored, numeric.astype(np.float64), allowed, 1))
 
     def _looked(self, name: str, mistaken: Array) -> Array:
         return self.view.of(mistaken) if name == "dx" else mistaken
 
-    def _plain(self, mistaken: Array, right: Array, limit: Array) -> float:
-        """The largest difference in units of its limit; above 1 it is rejected."""
+    def _plain(self, mistaken: Array, right: Array, allowed: Array, times: float) -> float:
+        """The largest difference in units of so many ``times`` what is allowed; above 1 it is rejected."""
         if mistaken.size != right.size:
             return np.inf
         mistaken = mistaken.reshape(right.shape)
-        off = np.abs(mistaken - right)
+        off = np.subtract(mistaken, right)
+        np.abs(off, out=off)
+        limit = times * allowed
         if self.rtol is not None:
             limit = limit + self.rtol * (np.abs(mistaken) + np.abs(right))
+        with np.errstate(all="ignore"):
+            most = float((off / limit).max())
+        if not np.isnan(most):
+            return most
         ratio = np.divide(off, limit, out=np.full_like(off, np.inf), where=limit > 0)
         ratio[off == 0] = 0
         # A mistake that is no number is seen wherever the right value is one.

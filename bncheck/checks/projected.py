@@ -95,7 +95,7 @@ def _wrong_entries(asked: Question, returned: Gradients | None, suspects: list[i
         dx = dx[:, suspects] if apart else dx
     numeric, instead = Numeric(part, part.call, Meter(0, None)), None
     if not asked.entangled:
-        instead = own(part.call, out := numeric.out(), defined(numeric.wide, out, numeric.dtype))
+        instead = own(part.call, out := numeric.out(), defined(numeric.wide, out))
     whole = numeric.columns()
     rounding = allowance(part.call, part.batch.dout, part.batch.x.dtype, instead).rounding.dx
     names = dict(enumerate(suspects)) if apart else {column: column for column in suspects}
