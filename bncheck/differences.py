@@ -231,29 +231,29 @@ class _Run:
             weights = _copies(self.weights[:, columns], depth)
             for top in range(0, len(self.x), depth):
                 # The last block may want fewer copies than there are; those left over repeat the last row.
-                rows = np.minimum(top + np.arange(depth * width) // width, len(self.x) - 1)
-                change, moved = self.perturb(argument, rows, lanes, stencil, h[lanes])
-                slope = np.einsum("nm,nm->m", weights, change) / moved
-                last = min(depth, len(self.x) - top)
-                value[top : top + last, columns] = slope.real.reshape(depth, width)[:last]
+                rows = np.minimum(np.arange(top, top + depth), len(self.x) - 1)
+                change, moved = self.perturb(argument, rows, lanes, stencil, h[columns])
+                slope = np.einsum("nm,nm->m", weights, change).reshape(depth, width) / moved
+                value[top : top + depth, columns] = slope.real[: len(self.x) - top]
         return value
 
     def perturb(
         self, argument: Array, rows: Array, lanes: Array, stencil: Stencil, steps: Array
     ) -> tuple[Array, Array]:
-        """What the stencil makes of f when row rows[m] of each lane m moves, and what that row moved by."""
-        entry = (rows, np.arange(len(rows)))
-        old = argument[entry]
+        """What the stencil makes of f when row rows[k] of copy k moves by ``steps``, and what that row moved by."""
+        copies = argument.reshape(len(argument), len(rows), -1)
+        entries = (rows, np.arange(len(rows)))
+        old = copies[entries]
         total: Array | None = None
         moved = np.zeros_like(old)
         for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
             new = old + offset * steps
-            argument[entry] = new
+            copies[entries] = new
             out = self.base[:, lanes] if offset == 0 else self.evaluate(argument, lanes)
             total = _add(total, out, weight / stencil.weights[0])
             # The step after rounding is what one divides by, with the weights that the outputs have.
             moved += weight / stencil.weights[0] * (new - old)
-        argument[entry] = old
+        copies[entries] = old
         assert total is not None
         return total, moved
 
